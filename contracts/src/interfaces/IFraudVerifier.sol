@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Header} from "../protocol/Header.sol";
+
+/// @notice docs/protocol.md §15.4.
+struct Opening {
+    bytes chunk;
+    bytes commitment;
+    bytes cellProof;
+    bytes next;
+}
+
+struct Witness {
+    bytes32 laneLeaf;
+    uint32 fundingIndex;
+    uint32[] tariffVersions;
+    bytes tariffs;
+    bytes evses;
+    bytes evseSiblings;
+    bytes contracts;
+    bytes contractSiblings;
+}
+
+struct Proof {
+    bytes32[] dataWords;
+    Opening opening;
+    Witness witness;
+}
+
+/// @notice What the verifier must know of the lane besides its header.
+struct LaneContext {
+    uint32 zone;
+    uint8 scheme;
+    bytes32 domain;
+    /// postRoot of the parent header.
+    bytes31 parentRoot;
+}
+
+interface IFraudVerifier {
+    error WrongDataWords(bytes32 expected, bytes32 given);
+    error WrongChunkData(uint32 chunk);
+    error WrongOpening();
+    error WrongLength(bytes32 what, uint256 length);
+    error WrongPreRoot(bytes31 expected, bytes31 given);
+    error SlotsNotRising(uint32 slot);
+    error SlotOutOfRange(uint32 slot);
+    error EmptyTreeWitness();
+    error SiblingsLeftOver();
+    error SiblingsMissing();
+    error MissingEvse(uint32 slot);
+    error MissingContract(uint32 slot);
+    error WrongDescriptor(uint32 slot);
+    error MissingTariff(uint32 period);
+    error WrongTariff(uint32 version);
+    error WrongFundingIndex(uint32 index);
+    error PrecompileOutOfGas(address precompile);
+
+    /// @notice Re-executes one chunk. Reverts for a wrong witness, never because of what the chunk holds.
+    /// @param proof abi.encode(Proof)
+    /// @return claimed the root that the batch states after the chunk
+    /// @return computed the root that docs/protocol.md §5 yields
+    function execute(Header calldata header, LaneContext calldata context, uint32 chunk, bytes calldata proof)
+        external
+        view
+        returns (bytes31 claimed, bytes31 computed);
+}

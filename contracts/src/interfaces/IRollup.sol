@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Header} from "../protocol/Header.sol";
+
+/// @notice What the submitter of a batch states; the rest of its header comes from the lane and the transaction.
+struct Submission {
+    uint32 lane;
+    uint64 index;
+    bytes32 parentHash;
+    bytes31 postRoot;
+    uint32 asOf;
+    uint64 l1Block;
+    bytes32 l1Hash;
+    uint8 dataKind;
+    uint32 chunkCount;
+    uint32 forcedChunks;
+}
+
+struct LaneInfo {
+    address owner;
+    address pendingOwner;
+    address operator;
+    uint32 zone;
+    uint8 scheme;
+    /// Index of the newest live batch.
+    uint64 tip;
+    uint32 tipAsOf;
+    bytes32 tipHash;
+}
+
+interface IRollup {
+    event LaneOpened(uint32 indexed lane, uint32 indexed zone, address indexed owner, address operator, uint8 scheme, Header genesis);
+    event LaneOwnerProposed(uint32 indexed lane, address indexed pendingOwner);
+    event LaneOwnerChanged(uint32 indexed lane, address indexed owner);
+    event OperatorChanged(uint32 indexed lane, address indexed operator);
+    /// `dataWords`: versioned hashes of the blobs, or the hash of every calldata chunk (§15.3).
+    event BatchSubmitted(
+        uint32 indexed lane, uint64 indexed index, bytes32 indexed headerHash, Header header, bytes32[] dataWords
+    );
+    /// Batch `index` and everything after it fell; the tip is `index - 1`.
+    event BatchesRolledBack(uint32 indexed lane, uint64 indexed index, bytes32 indexed headerHash, address prover);
+    event FraudCommitted(bytes32 indexed commitment, address indexed sender);
+    event FraudProven(
+        uint32 indexed lane,
+        uint64 indexed index,
+        address indexed prover,
+        uint32 chunk,
+        bytes31 claimedRoot,
+        bytes31 computedRoot,
+        uint256 reward
+    );
+    event BondDeposited(address indexed submitter, uint256 amount, uint256 total);
+    event BondExitAnnounced(address indexed submitter, uint64 releaseAt);
+    event BondWithdrawn(address indexed submitter, uint256 amount);
+    event BondSlashed(address indexed submitter, uint256 slashed, uint256 reward, uint256 burned);
+
+    error UnknownLane(uint32 lane);
+    error UnknownScheme(uint8 scheme);
+    error NotLaneOwner(uint32 lane, address caller);
+    error NotOperator(uint32 lane, address caller);
+    error WrongIndex(uint64 expected, uint64 given);
+    error WrongParent(bytes32 given);
+    error AsOfBeforeParent(uint32 asOf, uint32 parentAsOf);
+    error AsOfNotPast(uint32 asOf, uint256 blockTime);
+    error AsOfTooOld(uint32 asOf, uint256 blockTime);
+    error PinnedBlockNotOnChain(uint64 l1Block, bytes32 l1Hash);
+    error NoChunks();
+    error TooManyForcedChunks(uint32 forcedChunks, uint32 chunkCount);
+    error WrongBlobCount(uint256 expected);
+    error WrongDataLength(uint256 length, uint32 chunkCount);
+    error UnknownDataKind(uint8 dataKind);
+    error UnexpectedCalldata();
+    error RingFull(uint64 index);
+    error BondTooLow(address submitter, uint256 bond, uint256 required);
+    error BondExiting(address submitter);
+    error NoBondExit(address submitter);
+    error BondLocked(uint64 releaseAt);
+    error NotLive(uint32 lane, uint64 index);
+    error WindowClosed(uint64 closedAt);
+    error GenesisNotProvable();
+    error UnknownCommitment(bytes32 commitment);
+    error CommitmentExists(bytes32 commitment);
+    error CommitmentTooYoung();
+    error CommitmentExpired();
+    error ChunkOutOfRange(uint32 chunk, uint32 chunkCount);
+    error NotFraud(bytes31 root);
+
+    /// @notice Opens a lane in `zone`; the caller becomes its owner. Scheme 0: P-256.
+    function openLane(uint32 zone, address operator, uint8 scheme) external returns (uint32 lane);
+    function setOperator(uint32 lane, address operator) external;
+    function proposeLaneOwner(uint32 lane, address pendingOwner) external;
+    function acceptLaneOwner(uint32 lane) external;
+
+    function depositBond() external payable;
+    /// @notice Stops the caller from posting; the bond can leave after every batch is final and every receipt expired.
+    function announceBondExit() external;
+    /// @notice Takes the announcement back; the caller may post again.
+    function cancelBondExit() external;
+    function withdrawBond(address payable to) external;
+    function bondOf(address submitter) external view returns (uint256 amount, uint64 releaseAt);
+
+    /// @notice Posts the lane's next batch; `data` is empty for blobs. Conditions: docs/protocol.md §7.
+    function submitBatch(Submission calldata submission, bytes calldata data) external returns (bytes32 headerHash);
+
+    /// @notice Commits to a fraud proof: keccak256(abi.encode(headerHash, chunk, caller, salt)).
+    function commitFraud(bytes32 commitment) external;
+    /// @notice Re-executes chunk `chunk` of a live batch in its window; a wrong root slashes the submitter and rolls back.
+    function proveFraud(
+        Header calldata header,
+        Header calldata parent,
+        uint32 chunk,
+        bytes32 salt,
+        bytes calldata proof
+    ) external;
+
+    function lane(uint32 id) external view returns (LaneInfo memory);
+    function laneCount() external view returns (uint32);
+    function zoneOf(uint32 lane) external view returns (uint32);
+    function schemeOf(uint32 lane) external view returns (uint8);
+    /// @notice Owner or operator: who may register and enrol.
+    function isLaneAgent(uint32 lane, address account) external view returns (bool);
+    function ringWordAt(uint32 lane, uint64 index) external view returns (bytes32);
+    function isLive(Header calldata header) external view returns (bool);
+    function isFinal(Header calldata header) external view returns (bool);
+    /// @notice Reverts unless the header is live; returns its submission time.
+    function requireLive(Header calldata header) external view returns (uint32 submittedAt);
+    function requireFinal(Header calldata header) external view;
+    function domainOf(uint32 lane) external view returns (bytes32);
+}
