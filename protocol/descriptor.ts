@@ -1,0 +1,89 @@
+import { type Hex, keccak256 } from 'viem'
+import { readBigUint, readI32, readU16, readU24, writeBigUint, writeU16, writeU24, writeU32 } from './bigEndian.ts'
+import { CONTRACT_DESCRIPTOR_BYTES, MAX_CAPACITY_WH, MAX_RATED_W, P256_EVSE_DESCRIPTOR_BYTES } from './limits.ts'
+
+/** keyX 32 | keyY 32 | ratedW u24 | lat i32 | lon i32 | radiusM u16 | deposit u64 (docs/protocol.md §15.1). */
+export interface EvseDescriptor {
+  /** P-256 public key, affine x ‖ y. */
+  readonly key: Uint8Array
+  readonly ratedW: number
+  /** Degrees × 10^7. */
+  readonly lat: number
+  readonly lon: number
+  /** Geofence. */
+  readonly radiusM: number
+  readonly depositMicro: bigint
+}
+
+/** vehicle u64 | incentiveBps u16 | capacityWh u24 | vehicleKey x 32 ‖ y 32, zero for none (docs/protocol.md §15.1). */
+export interface ContractDescriptor {
+  /** Token id of the vehicle's ERC-721. */
+  readonly vehicle: bigint
+  readonly incentiveBps: number
+  readonly capacityWh: number
+  readonly vehicleKey: Uint8Array | undefined
+}
+
+export const EVSE_KEY_BYTES = 64
+/** Where lat ‖ lon, the signed place of discharge, lie in an EVSE descriptor. */
+export const EVSE_POSITION_OFFSET = 67
+
+export function encodeEvseDescriptor(evse: EvseDescriptor): Uint8Array {
+  if (evse.key.length !== EVSE_KEY_BYTES) throw new RangeError('an EVSE key is x ‖ y, 64 bytes')
+  if (!(evse.ratedW > 0 && evse.ratedW < MAX_RATED_W)) throw new RangeError(`ratedW out of range: ${evse.ratedW}`)
+  const bytes = new Uint8Array(P256_EVSE_DESCRIPTOR_BYTES)
+  bytes.set(evse.key)
+  writeU24(bytes, 64, evse.ratedW)
+  writeU32(bytes, 67, evse.lat >>> 0)
+  writeU32(bytes, 71, evse.lon >>> 0)
+  writeU16(bytes, 75, evse.radiusM)
+  writeBigUint(bytes, 77, 8, evse.depositMicro)
+  return bytes
+}
+
+export function decodeEvseDescriptor(bytes: Uint8Array): EvseDescriptor {
+  if (bytes.length !== P256_EVSE_DESCRIPTOR_BYTES) {
+    throw new RangeError(`an EVSE descriptor takes ${P256_EVSE_DESCRIPTOR_BYTES} bytes, not ${bytes.length}`)
+  }
+  return {
+    key: bytes.slice(0, EVSE_KEY_BYTES),
+    ratedW: readU24(bytes, 64),
+    lat: readI32(bytes, 67),
+    lon: readI32(bytes, 71),
+    radiusM: readU16(bytes, 75),
+    depositMicro: readBigUint(bytes, 77, 8),
+  }
+}
+
+export function encodeContractDescriptor(contract: ContractDescriptor): Uint8Array {
+  if (!(contract.capacityWh > 0 && contract.capacityWh < MAX_CAPACITY_WH)) {
+    throw new RangeError(`capacityWh out of range: ${contract.capacityWh}`)
+  }
+  const bytes = new Uint8Array(CONTRACT_DESCRIPTOR_BYTES)
+  writeBigUint(bytes, 0, 8, contract.vehicle)
+  writeU16(bytes, 8, contract.incentiveBps)
+  writeU24(bytes, 10, contract.capacityWh)
+  if (contract.vehicleKey !== undefined) bytes.set(contract.vehicleKey, 13)
+  return bytes
+}
+
+export function decodeContractDescriptor(bytes: Uint8Array): ContractDescriptor {
+  if (bytes.length !== CONTRACT_DESCRIPTOR_BYTES) {
+    throw new RangeError(`a contract descriptor takes ${CONTRACT_DESCRIPTOR_BYTES} bytes, not ${bytes.length}`)
+  }
+  const key = bytes.slice(13)
+  return {
+    vehicle: readBigUint(bytes, 0, 8),
+    incentiveBps: readU16(bytes, 8),
+    capacityWh: readU24(bytes, 10),
+    vehicleKey: key.some((byte) => byte !== 0) ? key : undefined,
+  }
+}
+
+/** The registry's word: keccak256(descriptor)[0..24) | activeFrom u32 | endsAt u32. */
+export function slotWord(descriptor: Uint8Array, activeFrom: number, endsAt: number): Hex {
+  const word = keccak256(descriptor, 'bytes')
+  writeU32(word, 24, activeFrom)
+  writeU32(word, 28, endsAt)
+  return `0x${Buffer.from(word).toString('hex')}`
+}
