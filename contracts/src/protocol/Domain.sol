@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Record} from "./Record.sol";
+
+/// @notice What an EVSE signs (docs/protocol.md §4).
+library Domain {
+    /// @notice Binds a lane's signatures to one chain, rollup and lane.
+    function ofLane(uint256 chainId, address rollup, uint32 lane) internal pure returns (bytes32) {
+        return sha256(abi.encodePacked("backfeed/1/record", chainId, rollup, lane));
+    }
+
+    /// @notice The 64 signed bytes: domain(32) ‖ record(24) ‖ lat i32 ‖ lon i32.
+    /// @param place lat ‖ lon as in the EVSE's descriptor
+    function message(bytes32 domain, Record record, bytes8 place) internal pure returns (bytes memory) {
+        return abi.encodePacked(domain, Record.unwrap(record), place);
+    }
+}
