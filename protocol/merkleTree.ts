@@ -168,7 +168,7 @@ export class MerkleTree {
     if (this.#capacityDepth === TREE_DEPTH) throw new RangeError('leaf index out of range')
     const depth = this.#capacityDepth + 1
     const levels: Uint8Array[] = this.#levels.map((old, level) => {
-      const larger = filledLevel(level, 2 ** (depth - level))
+      const larger: Uint8Array = filledLevel(level, 2 ** (depth - level))
       larger.set(old)
       return larger
     })
