@@ -1,0 +1,156 @@
+import { spawn } from 'node:child_process'
+import { createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import {
+  type Account,
+  createPublicClient,
+  createTestClient,
+  createWalletClient,
+  type Hex,
+  http,
+  type PublicClient,
+} from 'viem'
+import { mnemonicToAccount } from 'viem/accounts'
+import { foundry } from 'viem/chains'
+
+export interface AnvilOptions {
+  port?: number
+  /** Genesis time, seconds. */
+  timestamp?: number
+  args?: readonly string[]
+}
+
+export interface Anvil extends AsyncDisposable {
+  readonly url: string
+  readonly port: number
+  readonly publicClient: PublicClient
+  stop(): Promise<void>
+  rpc<T = unknown>(method: string, params?: unknown[]): Promise<T>
+  mine(blocks?: number): Promise<void>
+  /** Moves the chain's clock forward and mines one block at the new time. */
+  warp(seconds: number): Promise<void>
+  /** Mines a block whose time is exactly this. */
+  warpTo(timestamp: number): Promise<void>
+  snapshot(): Promise<Hex>
+  revert(id: Hex): Promise<void>
+  setAutomine(enabled: boolean): Promise<void>
+  /** Replaces the last `depth` blocks by empty ones. */
+  reorg(depth: number): Promise<void>
+  setBalance(address: Hex, wei: bigint): Promise<void>
+  /** Deploys and returns the address. */
+  deploy(input: { initCode: Hex; from?: number }): Promise<Hex>
+  now(): Promise<number>
+}
+
+const TEST_MNEMONIC = 'test test test test test test test test test test test junk'
+const BINARY = fileURLToPath(new URL('../../node_modules/.bin/anvil', import.meta.url))
+
+/** One of anvil's ten funded accounts, by index. Public test keys: worthless anywhere else. */
+export function anvilAccount(index: number): ReturnType<typeof mnemonicToAccount> {
+  return mnemonicToAccount(TEST_MNEMONIC, { addressIndex: index })
+}
+
+export function anvilPrivateKey(index: number): Hex {
+  const key = anvilAccount(index).getHdKey().privateKey
+  if (key === null) throw new Error('no private key')
+  return `0x${Buffer.from(key).toString('hex')}`
+}
+
+/** A real L1 node on loopback, as main net is after Fusaka: osaka rules, and the transaction gas cap enforced. */
+export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
+  const port = options.port ?? (await freePort())
+  const args = [
+    '--hardfork',
+    'osaka',
+    '--enable-tx-gas-limit',
+    '--host',
+    '127.0.0.1',
+    '--port',
+    String(port),
+    '--silent',
+  ]
+  if (options.timestamp !== undefined) args.push('--timestamp', String(options.timestamp))
+  const child = spawn(BINARY, [...args, ...(options.args ?? [])], { stdio: ['ignore', 'ignore', 'inherit'] })
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const url = `http://127.0.0.1:${port}`
+  const transport = http(url, { retryCount: 0, timeout: 30_000 })
+  const publicClient = createPublicClient({ chain: foundry, transport, cacheTime: 0, pollingInterval: 50 })
+  const testClient = createTestClient({ chain: foundry, mode: 'anvil', transport })
+
+  const rpc = async <T>(method: string, params: unknown[] = []): Promise<T> =>
+    (await publicClient.request({ method, params } as never)) as T
+  const stop = async (): Promise<void> => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
+    await exited
+  }
+  try {
+    await waitUntilReady(publicClient, child)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  // A test that dies must not leave a node behind.
+  const killChild = (): void => void child.kill('SIGKILL')
+  process.once('exit', killChild)
+  void exited.then(() => process.off('exit', killChild))
+
+  return {
+    url,
+    port,
+    publicClient: publicClient as PublicClient,
+    stop,
+    [Symbol.asyncDispose]: stop,
+    rpc,
+    mine: (blocks = 1) => testClient.mine({ blocks }),
+    warp: async (seconds) => {
+      await testClient.increaseTime({ seconds })
+      await testClient.mine({ blocks: 1 })
+    },
+    warpTo: async (timestamp) => {
+      await testClient.setNextBlockTimestamp({ timestamp: BigInt(timestamp) })
+      await testClient.mine({ blocks: 1 })
+    },
+    snapshot: () => testClient.snapshot(),
+    revert: (id) => testClient.revert({ id }),
+    setAutomine: (enabled) => testClient.setAutomine(enabled),
+    reorg: async (depth) => void (await rpc('anvil_reorg', [depth, []])),
+    setBalance: async (address, wei) => void (await rpc('anvil_setBalance', [address, `0x${wei.toString(16)}`])),
+    deploy: async ({ initCode, from = 0 }) => {
+      const account: Account = anvilAccount(from)
+      const wallet = createWalletClient({ account, chain: foundry, transport })
+      const hash = await wallet.sendTransaction({ data: initCode })
+      const receipt = await publicClient.waitForTransactionReceipt({ hash })
+      if (receipt.status !== 'success' || !receipt.contractAddress) throw new Error(`deployment ${hash} failed`)
+      return receipt.contractAddress
+    },
+    now: async () => Number((await publicClient.getBlock()).timestamp),
+  }
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  const address = server.address()
+  await new Promise<void>((resolve) => server.close(() => resolve()))
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
+
+async function waitUntilReady(
+  client: Pick<PublicClient, 'getChainId'>,
+  child: { exitCode: number | null },
+): Promise<void> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    if (child.exitCode !== null) throw new Error(`anvil ended with ${child.exitCode}`)
+    try {
+      await client.getChainId()
+      return
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+  throw new Error('anvil did not answer within 10 s')
+}
