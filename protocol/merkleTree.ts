@@ -12,7 +12,7 @@ export const zeroNodes: readonly Uint8Array[] = (() => {
 })()
 
 /** H(a, b) = SHA-256(a ‖ b) over two 32-byte words. */
-export function hashPair(a: Uint8Array, b: Uint8Array): Uint8Array {
+export function hashPair(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
   const pair = new Uint8Array(2 * NODE_BYTES)
   pair.set(a)
   pair.set(b, NODE_BYTES)
@@ -180,7 +180,7 @@ export class MerkleTree {
   }
 }
 
-function filledLevel(level: number, nodes: number): Uint8Array {
+function filledLevel(level: number, nodes: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(nodes * NODE_BYTES)
   if (level > 0) for (let i = 0; i < nodes; i++) bytes.set(zeroNodes[level]!, i * NODE_BYTES)
   return bytes
