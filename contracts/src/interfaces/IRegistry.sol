@@ -46,20 +46,26 @@ interface IRegistry {
     error EndTooSoon(uint32 endsAt, uint256 earliest);
     error EndNotForward(uint32 endsAt, uint32 current);
     error WrongDescriptor(uint32 slot);
-    error DepositLocked(uint32 slot);
+    error DepositLocked(uint32 slot, uint256 releaseAt);
+    error DepositReleasedBefore(uint32 slot);
+    error NoDeposit(uint32 slot);
 
     function openZone(address publisher, address certifier) external returns (uint32 zone);
     function setZoneRoles(uint32 zone, address publisher, address certifier) external;
     function proposeZoneOperator(uint32 zone, address pendingOperator) external;
     function acceptZoneOperator(uint32 zone) external;
     function zone(uint32 id) external view returns (Zone memory);
+    function zoneCount() external view returns (uint32);
 
     /// @notice Registers EVSEs in the lane's next slots. `certificate`: the zone certifier's EIP-712 signature over
     /// Certificate(uint32 lane,uint32 firstSlot,bytes32 descriptorsHash,uint64 deadline), descriptorsHash = keccak256(descriptors).
     /// Takes the descriptors' deposits, in the settlement token, from the caller.
-    function registerMany(uint32 lane, bytes calldata descriptors, uint64 deadline, bytes calldata certificate)
-        external
-        returns (uint32 firstSlot);
+    function registerMany(
+        uint32 lane,
+        bytes calldata descriptors,
+        uint64 deadline,
+        bytes calldata certificate
+    ) external returns (uint32 firstSlot);
     /// @notice Enrols contracts in the lane's next slots. `consents[i]`: the vehicle owner's EIP-712 signature (or
     /// ERC-1271) over Enrolment(uint32 lane,bytes32 descriptorHash,uint64 deadline); empty when the owner is the caller.
     function enrolMany(uint32 lane, bytes calldata descriptors, uint64 deadline, bytes[] calldata consents)
@@ -69,10 +75,12 @@ interface IRegistry {
     function endEvse(uint32 lane, uint32 slot, uint32 endsAt) external;
     /// @notice Brings a contract's end forward: the lane's owner or operator, or the vehicle's owner (who supplies the descriptor).
     function endContract(uint32 lane, uint32 slot, uint32 endsAt, bytes calldata descriptor) external;
+    /// @notice Pays an EVSE's deposit to the lane's owner, 14 days after the EVSE's end. Anyone may call.
     function releaseDeposit(uint32 lane, uint32 slot, bytes calldata descriptor) external;
 
     function evseCount(uint32 lane) external view returns (uint32);
     function contractCount(uint32 lane) external view returns (uint32);
+    /// @notice Zero for a slot that is empty or out of range; so are the three below.
     function evseWord(uint32 lane, uint32 slot) external view returns (bytes32);
     function contractWord(uint32 lane, uint32 slot) external view returns (bytes32);
     function evseWords(uint32 lane, uint32[] calldata slots) external view returns (bytes32[] memory);

@@ -26,20 +26,34 @@ struct LaneInfo {
     /// Index of the newest live batch.
     uint64 tip;
     uint32 tipAsOf;
+    /// First 28 bytes of the tip's header hash, as the ring keeps them; the last 4 are zero.
     bytes32 tipHash;
 }
 
 interface IRollup {
-    event LaneOpened(uint32 indexed lane, uint32 indexed zone, address indexed owner, address operator, uint8 scheme, Header genesis);
+    event LaneOpened(
+        uint32 indexed lane,
+        uint32 indexed zone,
+        address indexed owner,
+        address operator,
+        uint8 scheme,
+        Header genesis
+    );
     event LaneOwnerProposed(uint32 indexed lane, address indexed pendingOwner);
     event LaneOwnerChanged(uint32 indexed lane, address indexed owner);
     event OperatorChanged(uint32 indexed lane, address indexed operator);
     /// `dataWords`: versioned hashes of the blobs, or the hash of every calldata chunk (§15.3).
     event BatchSubmitted(
-        uint32 indexed lane, uint64 indexed index, bytes32 indexed headerHash, Header header, bytes32[] dataWords
+        uint32 indexed lane,
+        uint64 indexed index,
+        bytes32 indexed headerHash,
+        Header header,
+        bytes32[] dataWords
     );
     /// Batch `index` and everything after it fell; the tip is `index - 1`.
-    event BatchesRolledBack(uint32 indexed lane, uint64 indexed index, bytes32 indexed headerHash, address prover);
+    event BatchesRolledBack(
+        uint32 indexed lane, uint64 indexed index, bytes32 indexed headerHash, address prover
+    );
     event FraudCommitted(bytes32 indexed commitment, address indexed sender);
     event FraudProven(
         uint32 indexed lane,
@@ -52,11 +66,16 @@ interface IRollup {
     );
     event BondDeposited(address indexed submitter, uint256 amount, uint256 total);
     event BondExitAnnounced(address indexed submitter, uint64 releaseAt);
+    event BondExitCancelled(address indexed submitter);
     event BondWithdrawn(address indexed submitter, uint256 amount);
     event BondSlashed(address indexed submitter, uint256 slashed, uint256 reward, uint256 burned);
 
     error UnknownLane(uint32 lane);
+    error UnknownZone(uint32 zone);
     error UnknownScheme(uint8 scheme);
+    /// The scheme has its room in the formats, but no code yet.
+    error SchemePlanned(uint8 scheme);
+    error NotPendingLaneOwner(uint32 lane, address caller);
     error NotLaneOwner(uint32 lane, address caller);
     error NotOperator(uint32 lane, address caller);
     error WrongIndex(uint64 expected, uint64 given);
@@ -67,17 +86,23 @@ interface IRollup {
     error PinnedBlockNotOnChain(uint64 l1Block, bytes32 l1Hash);
     error NoChunks();
     error TooManyForcedChunks(uint32 forcedChunks, uint32 chunkCount);
+    /// Forced records have their room in the header, but no code yet.
+    error ForcedChunksPlanned(uint32 forcedChunks);
     error WrongBlobCount(uint256 expected);
     error WrongDataLength(uint256 length, uint32 chunkCount);
     error UnknownDataKind(uint8 dataKind);
     error UnexpectedCalldata();
+    /// Posting `index` would leave the ring without a final batch.
     error RingFull(uint64 index);
     error BondTooLow(address submitter, uint256 bond, uint256 required);
     error BondExiting(address submitter);
+    error NoBond(address submitter);
     error NoBondExit(address submitter);
     error BondLocked(uint64 releaseAt);
     error NotLive(uint32 lane, uint64 index);
+    error NotFinal(uint32 lane, uint64 index, uint64 finalAt);
     error WindowClosed(uint64 closedAt);
+    error WrongParentHeader(bytes32 expected, bytes32 given);
     error GenesisNotProvable();
     error UnknownCommitment(bytes32 commitment);
     error CommitmentExists(bytes32 commitment);
@@ -85,6 +110,7 @@ interface IRollup {
     error CommitmentExpired();
     error ChunkOutOfRange(uint32 chunk, uint32 chunkCount);
     error NotFraud(bytes31 root);
+    error PaymentFailed(address to, uint256 amount);
 
     /// @notice Opens a lane in `zone`; the caller becomes its owner. Scheme 0: P-256.
     function openLane(uint32 zone, address operator, uint8 scheme) external returns (uint32 lane);
@@ -98,14 +124,19 @@ interface IRollup {
     /// @notice Takes the announcement back; the caller may post again.
     function cancelBondExit() external;
     function withdrawBond(address payable to) external;
+    /// @notice `releaseAt` is zero unless an exit is announced.
     function bondOf(address submitter) external view returns (uint256 amount, uint64 releaseAt);
 
     /// @notice Posts the lane's next batch; `data` is empty for blobs. Conditions: docs/protocol.md §7.
-    function submitBatch(Submission calldata submission, bytes calldata data) external returns (bytes32 headerHash);
+    function submitBatch(Submission calldata submission, bytes calldata data)
+        external
+        returns (bytes32 headerHash);
 
     /// @notice Commits to a fraud proof: keccak256(abi.encode(headerHash, chunk, caller, salt)).
     function commitFraud(bytes32 commitment) external;
     /// @notice Re-executes chunk `chunk` of a live batch in its window; a wrong root slashes the submitter and rolls back.
+    /// @param parent must match the first 28 bytes of header.parentHash: the ring keeps no more, so the submitter may
+    /// have put anything into the last 4
     function proveFraud(
         Header calldata header,
         Header calldata parent,
@@ -116,6 +147,7 @@ interface IRollup {
 
     function lane(uint32 id) external view returns (LaneInfo memory);
     function laneCount() external view returns (uint32);
+    /// @notice Reverts for a lane that isn't open, as do `lane`, `schemeOf` and `isLaneAgent`.
     function zoneOf(uint32 lane) external view returns (uint32);
     function schemeOf(uint32 lane) external view returns (uint8);
     /// @notice Owner or operator: who may register and enrol.
@@ -125,6 +157,7 @@ interface IRollup {
     function isFinal(Header calldata header) external view returns (bool);
     /// @notice Reverts unless the header is live; returns its submission time.
     function requireLive(Header calldata header) external view returns (uint32 submittedAt);
+    /// @notice Reverts unless the header is final; once it doesn't, only the ring's overwriting it makes it revert again.
     function requireFinal(Header calldata header) external view;
     function domainOf(uint32 lane) external view returns (bytes32);
 }

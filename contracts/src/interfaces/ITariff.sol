@@ -11,6 +11,7 @@ interface ITariff {
     error NotZoneOperator(uint32 zone, address caller);
     error NoPrices();
     error PeriodFrozen(uint32 period);
+    error PeriodOutOfRange(uint256 period);
     error PriceOutOfRange(uint32 period, uint32 price);
     error FromPeriodTooSoon(uint32 fromPeriod);
     error FromPeriodNotAfterLast(uint32 fromPeriod, uint32 last);
@@ -22,7 +23,9 @@ interface ITariff {
     function price(uint32 zone, uint32 period) external view returns (uint32);
     /// @notice The word that packs periods 8·(period / 8) … + 7.
     function priceWord(uint32 zone, uint32 period) external view returns (uint256);
-    function setTariff(uint32 lane, uint32 fromPeriod, bytes calldata tariff) external returns (uint32 version);
+    function setTariff(uint32 lane, uint32 fromPeriod, bytes calldata tariff)
+        external
+        returns (uint32 version);
     function versionCount(uint32 lane) external view returns (uint32);
     /// @notice Zero when there is no such version.
     function versionWord(uint32 lane, uint32 version) external view returns (bytes32);

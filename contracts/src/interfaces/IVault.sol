@@ -23,10 +23,15 @@ struct RootParts {
 /// @notice Custody: funding, refunds and withdrawals (docs/protocol.md §9). Nothing pauses it.
 interface IVault {
     event Funded(uint32 indexed lane, address indexed from, uint256 amount, uint256 lifetime);
+    /// A checkpoint with the effective time of the last one replaces it, under the same index.
     event CheckpointAdded(uint32 indexed lane, uint32 indexed index, uint32 effectiveFrom, uint96 funded);
     event RefundNoticed(uint32 indexed lane, uint32 indexed notice, uint256 amount, uint32 effectiveFrom);
-    event RefundPaid(uint32 indexed lane, uint32 indexed notice, address indexed to, uint256 paid, uint256 returned);
-    event Withdrawn(uint32 indexed lane, uint32 indexed slot, uint64 indexed vehicle, address owner, uint256 amount);
+    event RefundPaid(
+        uint32 indexed lane, uint32 indexed notice, address indexed to, uint256 paid, uint256 returned
+    );
+    event Withdrawn(
+        uint32 indexed lane, uint32 indexed slot, uint64 indexed vehicle, address owner, uint256 amount
+    );
 
     error ZeroAmount();
     error FundingOverflow(uint256 lifetime);
@@ -34,17 +39,20 @@ interface IVault {
     error RefundTooLarge(uint256 amount, uint256 funded);
     error UnknownNotice(uint32 notice);
     error NoticeSettled(uint32 notice);
-    error RefundTooEarly();
+    /// The header's state may not have seen the notice yet.
+    error RefundTooEarly(uint32 asOf, uint32 effectiveFrom);
     error WrongState();
     error WrongDescriptor(uint32 slot);
     error WrongPath(uint32 slot);
+    error WrongPathLength(uint32 slot, uint256 length);
     error NothingToWithdraw(uint32 slot);
     error LaneInsolvent(uint32 lane, uint256 amount, uint256 available);
 
     function fund(uint32 lane, uint256 amount) external;
     /// @notice The zone's operator announces a refund; it lowers `funded` 30 minutes later.
     function noticeRefund(uint32 lane, uint256 amount) external returns (uint32 notice);
-    /// @notice Pays a noticed refund to the zone's operator, against a final state that has seen the notice (§9).
+    /// @notice Pays a noticed refund to the zone's operator, who calls, against a final state that has seen the notice
+    /// (§9): at most lifetime funding − refunds paid − other notices − that state's `spent`. The rest returns to `funded`.
     function claimRefund(
         Header calldata header,
         uint32 notice,
@@ -53,7 +61,9 @@ interface IVault {
         bytes32 laneLeaf
     ) external;
     /// @notice Pays credited − withdrawn to the vehicle's owner. Anyone may call.
-    function withdraw(Header calldata header, RootParts calldata parts, Claim calldata claim) external returns (uint256 paid);
+    function withdraw(Header calldata header, RootParts calldata parts, Claim calldata claim)
+        external
+        returns (uint256 paid);
     /// @notice Many owners of one lane; claims with nothing to pay are skipped.
     function withdrawMany(Header calldata header, RootParts calldata parts, Claim[] calldata claims)
         external
@@ -65,5 +75,14 @@ interface IVault {
     function fundedAt(uint32 lane, uint32 asOf) external view returns (uint256);
     function lifetimeFunding(uint32 lane) external view returns (uint256);
     function withdrawn(uint32 lane, uint32 slot) external view returns (uint256);
+    /// @notice Sum of all withdrawals of the lane.
     function paidOut(uint32 lane) external view returns (uint256);
+    function refundsPaid(uint32 lane) external view returns (uint256);
+    /// @notice Sum of the refunds that are noticed and not settled.
+    function pendingRefunds(uint32 lane) external view returns (uint256);
+    /// @notice `amount` is zero once settled.
+    function refundNotice(uint32 lane, uint32 notice)
+        external
+        view
+        returns (uint256 amount, uint32 effectiveFrom);
 }

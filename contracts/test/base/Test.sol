@@ -131,7 +131,9 @@ abstract contract Test {
     }
 
     function assertEq(bytes memory found, bytes memory expected, string memory message) internal pure {
-        if (keccak256(found) != keccak256(expected)) _differs(message, vm.toString(found), vm.toString(expected));
+        if (keccak256(found) != keccak256(expected)) {
+            _differs(message, vm.toString(found), vm.toString(expected));
+        }
     }
 
     function assertEq(string memory found, string memory expected) internal pure {

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+
+import {ClaimPath} from "./ClaimPath.sol";
+import {Descriptors} from "./Descriptors.sol";
+import {ExactTransfer} from "./ExactTransfer.sol";
+import {Funding} from "./Funding.sol";
+import {IRegistry} from "./interfaces/IRegistry.sol";
+import {IRollup} from "./interfaces/IRollup.sol";
+import {Claim, IVault, RootParts} from "./interfaces/IVault.sol";
+import {Header} from "./protocol/Header.sol";
+import {Limits} from "./protocol/Limits.sol";
+
+/// @notice Custody of the lanes' money (docs/protocol.md §9). Nobody can pause it, and no lane pays out more than its own
+/// funding, whatever its states say.
+contract Vault is Funding, ReentrancyGuardTransient {
+    using ExactTransfer for IERC20;
+    using SafeERC20 for IERC20;
+
+    /// A word of its own, so that what disputes take back and hold (§12) finds room beside it.
+    struct Account {
+        uint96 withdrawn;
+    }
+
+    IRollup public immutable rollup;
+    IRegistry public immutable registry;
+    IERC721 public immutable vehicle;
+    IERC20 public immutable token;
+
+    mapping(uint32 lane => mapping(uint32 slot => Account)) private _accounts;
+
+    constructor(IRollup rollup_, IRegistry registry_, IERC721 vehicle_, IERC20 token_) {
+        rollup = rollup_;
+        registry = registry_;
+        vehicle = vehicle_;
+        token = token_;
+    }
+
+    // --- Funding and refunds
+
+    function fund(uint32 lane, uint256 amount) external nonReentrant {
+        rollup.zoneOf(lane);
+        _addFunding(lane, amount);
+        token.take(msg.sender, amount);
+    }
+
+    function noticeRefund(uint32 lane, uint256 amount) external returns (uint32 notice) {
+        _requireZoneOperator(lane);
+        return _addNotice(lane, amount);
+    }
+
+    function claimRefund(
+        Header calldata header,
+        uint32 notice,
+        bytes32 evseRoot,
+        bytes32 contractRoot,
+        bytes32 laneLeaf
+    ) external nonReentrant {
+        uint32 lane = header.lane;
+        _requireZoneOperator(lane);
+        rollup.requireFinal(header);
+        _requireSeen(header, _openNotice(lane, notice).effectiveFrom);
+        if (ClaimPath.stateRoot(evseRoot, contractRoot, ClaimPath.pair(laneLeaf, 0)) != header.postRoot) {
+            revert WrongState();
+        }
+        // The lane leaf begins with spent u96.
+        uint256 paid =
+            _settleNotice({lane: lane, notice: notice, spent: uint256(laneLeaf) >> 160, to: msg.sender});
+        if (paid != 0) token.safeTransfer(msg.sender, paid);
+    }
+
+    // --- Withdrawing
+
+    function withdraw(Header calldata header, RootParts calldata parts, Claim calldata claim)
+        external
+        nonReentrant
+        returns (uint256 paid)
+    {
+        rollup.requireFinal(header);
+        bytes32 contractRoot = _contractRoot(claim);
+        if (ClaimPath.stateRoot(parts.evseRoot, contractRoot, parts.laneHash) != header.postRoot) {
+            revert WrongPath(claim.slot);
+        }
+        paid = _pay(header.lane, claim);
+        if (paid == 0) revert NothingToWithdraw(claim.slot);
+    }
+
+    function withdrawMany(Header calldata header, RootParts calldata parts, Claim[] calldata claims)
+        external
+        nonReentrant
+        returns (uint256 paid)
+    {
+        rollup.requireFinal(header);
+        bytes32 known = 0;
+        for (uint256 i = 0; i < claims.length; ++i) {
+            Claim calldata claim = claims[i];
+            bytes32 contractRoot = _contractRoot(claim);
+            if (i == 0) {
+                if (ClaimPath.stateRoot(parts.evseRoot, contractRoot, parts.laneHash) != header.postRoot) {
+                    revert WrongPath(claim.slot);
+                }
+                known = contractRoot;
+            } else if (contractRoot != known) {
+                revert WrongPath(claim.slot);
+            }
+            paid += _pay(header.lane, claim);
+        }
+    }
+
+    function withdrawn(uint32 lane, uint32 slot) external view returns (uint256) {
+        return _accounts[lane][slot].withdrawn;
+    }
+
+    // --- Inner workings
+
+    function _requireZoneOperator(uint32 lane) private view {
+        uint32 zone = rollup.zoneOf(lane);
+        if (msg.sender != registry.zone(zone).operator) revert NotZoneOperator(zone, msg.sender);
+    }
+
+    /// The header's state has seen the notice, or no other state will ever spend from before it: whatever had an
+    /// earlier `asOf` was posted within 3 hours and has been final since.
+    function _requireSeen(Header calldata header, uint32 effectiveFrom) private view {
+        if (header.asOf >= effectiveFrom) return;
+        uint256 abandonedAt = uint256(effectiveFrom) + Limits.AS_OF_MAX_AGE_SECONDS + Limits.WINDOW_SECONDS;
+        bool isTip = rollup.lane(header.lane).tip == header.index;
+        if (!isTip || block.timestamp < abandonedAt) revert RefundTooEarly(header.asOf, effectiveFrom);
+    }
+
+    function _contractRoot(Claim calldata claim) private pure returns (bytes32) {
+        if (claim.path.length != Limits.TREE_DEPTH || claim.slot >= Limits.MAX_SLOTS) {
+            revert WrongPathLength(claim.slot, claim.path.length);
+        }
+        return ClaimPath.root(claim.leaf, claim.slot, claim.path);
+    }
+
+    /// The claim's path is proven; pays what its credit exceeds earlier payments by.
+    function _pay(uint32 lane, Claim calldata claim) private returns (uint256 amount) {
+        Account storage account = _accounts[lane][claim.slot];
+        // The contract leaf begins with credited u128.
+        uint256 credited = uint256(claim.leaf) >> 128;
+        uint256 before = account.withdrawn;
+        if (credited <= before) return 0;
+        amount = credited - before;
+        if (!Descriptors.matches(registry.contractWord(lane, claim.slot), claim.descriptor)) {
+            revert WrongDescriptor(claim.slot);
+        }
+        uint64 id = Descriptors.vehicle(claim.descriptor);
+        address owner = vehicle.ownerOf(id);
+
+        _takeForWithdrawal(lane, amount);
+        // credited is at most the lane's payments, which are below 2^96.
+        account.withdrawn = uint96(credited);
+        emit Withdrawn(lane, claim.slot, id, owner, amount);
+        token.safeTransfer(owner, amount);
+    }
+}
