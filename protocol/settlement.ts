@@ -58,6 +58,17 @@ export class Settlement {
     return this.#judge(bytes, at, signatureValid)
   }
 
+  /**
+   * The same for whoever decides what is sequenced at all: a record that does not settle leaves no trace, so an honest
+   * lane's order holds only records that settle.
+   */
+  trySettle(bytes: Uint8Array, at: number, signatureValid: boolean): Outcome {
+    if (isEmptyRecord(bytes, at)) return Outcome.EMPTY
+    const outcome = this.#judge(bytes, at, signatureValid)
+    if (outcome === Outcome.SETTLED) this.#state.position++
+    return outcome
+  }
+
   #judge(bytes: Uint8Array, at: number, signatureValid: boolean): Outcome {
     const state = this.#state
     const rules = this.#rules
