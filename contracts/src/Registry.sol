@@ -9,19 +9,20 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {BitMaps} from "@openzeppelin/contracts/utils/structs/BitMaps.sol";
 
-import {Descriptors} from "./Descriptors.sol";
+import {DescriptorRules} from "./DescriptorRules.sol";
 import {ExactTransfer} from "./ExactTransfer.sol";
 import {Zones} from "./Zones.sol";
 import {IRollup} from "./interfaces/IRollup.sol";
 import {ITariff} from "./interfaces/ITariff.sol";
+import {ContractDescriptor, EvseDescriptor, SlotWord} from "./protocol/Descriptor.sol";
 import {Limits} from "./protocol/Limits.sol";
 
 /// @notice EVSEs and contracts: one storage word each, the descriptor in an event (docs/protocol.md §3).
 contract Registry is Zones, EIP712, ReentrancyGuardTransient {
     using BitMaps for BitMaps.BitMap;
-    using Descriptors for bytes32;
     using ExactTransfer for IERC20;
     using SafeERC20 for IERC20;
+    using SlotWord for bytes32;
 
     struct LaneSlots {
         uint32 evseCount;
@@ -31,6 +32,8 @@ contract Registry is Zones, EIP712, ReentrancyGuardTransient {
         BitMaps.BitMap depositsReleased;
     }
 
+    /// Not ended.
+    uint32 private constant OPEN_END = type(uint32).max;
     bytes32 private constant CERTIFICATE_TYPEHASH =
         keccak256("Certificate(uint32 lane,uint32 firstSlot,bytes32 descriptorsHash,uint64 deadline)");
     bytes32 private constant ENROLMENT_TYPEHASH =
@@ -70,9 +73,9 @@ contract Registry is Zones, EIP712, ReentrancyGuardTransient {
         for (uint256 i = 0; i < count; ++i) {
             bytes calldata descriptor = _descriptorAt(descriptors, i, Limits.P256_EVSE_DESCRIPTOR_BYTES);
             uint32 slot = firstSlot + uint32(i);
-            Descriptors.checkP256Evse(descriptor, slot);
-            deposits += Descriptors.deposit(descriptor);
-            slots.evses[slot] = Descriptors.slotWord(descriptor, activeFrom);
+            DescriptorRules.checkP256Evse(descriptor, slot);
+            deposits += EvseDescriptor.deposit(descriptor, EvseDescriptor.P256_KEY_BYTES);
+            slots.evses[slot] = SlotWord.pack(keccak256(descriptor), activeFrom, OPEN_END);
         }
         slots.evseCount = firstSlot + uint32(count);
         emit EvsesRegistered(lane, firstSlot, activeFrom, descriptors);
@@ -95,9 +98,9 @@ contract Registry is Zones, EIP712, ReentrancyGuardTransient {
         for (uint256 i = 0; i < count; ++i) {
             bytes calldata descriptor = _descriptorAt(descriptors, i, Limits.CONTRACT_DESCRIPTOR_BYTES);
             uint32 slot = firstSlot + uint32(i);
-            Descriptors.checkContract(descriptor, slot, maxIncentiveBps);
+            DescriptorRules.checkContract(descriptor, slot, maxIncentiveBps);
             _requireConsent(lane, descriptor, deadline, consents[i]);
-            slots.contracts[slot] = Descriptors.slotWord(descriptor, activeFrom);
+            slots.contracts[slot] = SlotWord.pack(keccak256(descriptor), activeFrom, OPEN_END);
         }
         slots.contractCount = firstSlot + uint32(count);
         emit ContractsEnrolled(lane, firstSlot, activeFrom, descriptors);
@@ -110,7 +113,7 @@ contract Registry is Zones, EIP712, ReentrancyGuardTransient {
         if (!allowed) revert MayNotEnd(lane, slot, msg.sender);
         bytes32 word = evseWord(lane, slot);
         _requireEndForward(word, slot, endsAt);
-        _lanes[lane].evses[slot] = word.withEndsAt(endsAt);
+        _lanes[lane].evses[slot] = _withEndsAt(word, endsAt);
         emit EvseEnded(lane, slot, endsAt);
     }
 
@@ -118,26 +121,26 @@ contract Registry is Zones, EIP712, ReentrancyGuardTransient {
         bytes32 word = contractWord(lane, slot);
         _requireEndForward(word, slot, endsAt);
         if (!rollup.isLaneAgent(lane, msg.sender)) {
-            if (!word.matches(descriptor)) revert WrongDescriptor(slot);
-            if (msg.sender != vehicle.ownerOf(Descriptors.vehicle(descriptor))) {
+            if (!word.matches(keccak256(descriptor))) revert WrongDescriptor(slot);
+            if (msg.sender != vehicle.ownerOf(ContractDescriptor.vehicle(descriptor))) {
                 revert MayNotEnd(lane, slot, msg.sender);
             }
         }
-        _lanes[lane].contracts[slot] = word.withEndsAt(endsAt);
+        _lanes[lane].contracts[slot] = _withEndsAt(word, endsAt);
         emit ContractEnded(lane, slot, endsAt);
     }
 
     function releaseDeposit(uint32 lane, uint32 slot, bytes calldata descriptor) external nonReentrant {
         bytes32 word = evseWord(lane, slot);
         if (word == 0) revert SlotEmpty(slot);
-        if (!word.matches(descriptor)) revert WrongDescriptor(slot);
-        uint256 releaseAt = uint256(word.endsAt()) + Limits.BOND_EXIT_SECONDS;
-        if (word.endsAt() == Descriptors.OPEN_END || block.timestamp < releaseAt) {
+        if (!word.matches(keccak256(descriptor))) revert WrongDescriptor(slot);
+        uint256 releaseAt = word.endsAt() + Limits.BOND_EXIT_SECONDS;
+        if (word.endsAt() == OPEN_END || block.timestamp < releaseAt) {
             revert DepositLocked(slot, releaseAt);
         }
         BitMaps.BitMap storage released = _lanes[lane].depositsReleased;
         if (released.get(slot)) revert DepositReleasedBefore(slot);
-        uint256 amount = Descriptors.deposit(descriptor);
+        uint256 amount = EvseDescriptor.deposit(descriptor, EvseDescriptor.P256_KEY_BYTES);
         if (amount == 0) revert NoDeposit(slot);
         released.set(slot);
         address to = rollup.lane(lane).owner;
@@ -214,7 +217,7 @@ contract Registry is Zones, EIP712, ReentrancyGuardTransient {
         private
         view
     {
-        uint64 id = Descriptors.vehicle(descriptor);
+        uint64 id = ContractDescriptor.vehicle(descriptor);
         address owner = vehicle.ownerOf(id);
         if (owner == msg.sender && consent.length == 0) return;
         if (block.timestamp > deadline) revert ConsentExpired(deadline);
@@ -229,7 +232,11 @@ contract Registry is Zones, EIP712, ReentrancyGuardTransient {
         if (endsAt < block.timestamp + Limits.NOTICE_SECONDS) {
             revert EndTooSoon(endsAt, block.timestamp + Limits.NOTICE_SECONDS);
         }
-        if (endsAt >= word.endsAt()) revert EndNotForward(endsAt, word.endsAt());
+        if (endsAt >= word.endsAt()) revert EndNotForward(endsAt, uint32(word.endsAt()));
+    }
+
+    function _withEndsAt(bytes32 word, uint32 endsAt) private pure returns (bytes32) {
+        return SlotWord.pack(word, uint32(word.activeFrom()), endsAt);
     }
 
     // --- Parsing

@@ -10,6 +10,7 @@ import {LaneHead, LaneHeads} from "./LaneHead.sol";
 import {IFraudVerifier, LaneContext} from "./interfaces/IFraudVerifier.sol";
 import {IRegistry} from "./interfaces/IRegistry.sol";
 import {IRollup, LaneInfo, Submission} from "./interfaces/IRollup.sol";
+import {Domain} from "./protocol/Domain.sol";
 import {Header, HeaderLib} from "./protocol/Header.sol";
 import {Limits} from "./protocol/Limits.sol";
 
@@ -222,7 +223,7 @@ contract Rollup is Bonds, ReentrancyGuardTransient {
     }
 
     function domainOf(uint32 id) public view returns (bytes32) {
-        return sha256(abi.encodePacked("backfeed/1/record", block.chainid, address(this), id));
+        return Domain.ofLane(block.chainid, address(this), id);
     }
 
     // --- A submission's conditions

@@ -5,6 +5,7 @@ import {IRegistry} from "./interfaces/IRegistry.sol";
 import {IRollup} from "./interfaces/IRollup.sol";
 import {ITariff} from "./interfaces/ITariff.sol";
 import {Limits} from "./protocol/Limits.sol";
+import {TariffTable} from "./protocol/TariffTable.sol";
 
 /// @notice Event prices of zones and tariff versions of lanes (docs/protocol.md §5, §15.1).
 contract Tariff is ITariff {
@@ -83,7 +84,7 @@ contract Tariff is ITariff {
         versions.words[version] = bytes32(uint256(keccak256(tariff)) >> 32 << 32 | fromPeriod);
         versions.count = version + 1;
         versions.lastFromPeriod = fromPeriod;
-        versions.maxIncentiveBps = uint16(bytes2(tariff[2:4]));
+        versions.maxIncentiveBps = uint16(TariffTable.maxIncentiveBps(tariff));
         emit TariffSet(lane, version, fromPeriod, tariff);
     }
 
@@ -109,23 +110,12 @@ contract Tariff is ITariff {
         return (period % PRICES_PER_WORD) * PRICE_BITS;
     }
 
-    /// socToleranceBps u16 | maxIncentiveBps u16 | powerW u32 ×4 | session u32 ×4 | tierBps u16 ×16 | thermalC u8 ×8
-    /// | thermalBps u16 ×8. First thresholds are 0 and none falls, so that every lookup finds a row.
     function _checkTariff(bytes calldata tariff) private pure {
-        if (tariff.length != Limits.TARIFF_BYTES) revert WrongTariffLength(tariff.length);
-        uint16 toleranceBps = uint16(bytes2(tariff[0:2]));
-        if (toleranceBps >= Limits.MAX_SOC_TOLERANCE_BPS) revert ToleranceOutOfRange(toleranceBps);
-        _checkThresholds({table: tariff[4:20], width: 4});
-        _checkThresholds({table: tariff[20:36], width: 4});
-        _checkThresholds({table: tariff[68:76], width: 1});
-    }
-
-    function _checkThresholds(bytes calldata table, uint256 width) private pure {
-        uint256 last = 0;
-        for (uint256 i = 0; i < table.length; i += width) {
-            uint256 threshold = uint256(bytes32(table[i:i + width])) >> (256 - 8 * width);
-            if (i == 0 ? threshold != 0 : threshold < last) revert ThresholdsNotRising();
-            last = threshold;
+        TariffTable.Flaw flaw = TariffTable.flaw(tariff);
+        if (flaw == TariffTable.Flaw.LENGTH) revert WrongTariffLength(tariff.length);
+        if (flaw == TariffTable.Flaw.TOLERANCE) {
+            revert ToleranceOutOfRange(uint16(TariffTable.toleranceBps(tariff)));
         }
+        if (flaw == TariffTable.Flaw.THRESHOLDS) revert ThresholdsNotRising();
     }
 }

@@ -6,15 +6,16 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
-import {ClaimPath} from "./ClaimPath.sol";
-import {Descriptors} from "./Descriptors.sol";
 import {ExactTransfer} from "./ExactTransfer.sol";
 import {Funding} from "./Funding.sol";
 import {IRegistry} from "./interfaces/IRegistry.sol";
 import {IRollup} from "./interfaces/IRollup.sol";
 import {Claim, IVault, RootParts} from "./interfaces/IVault.sol";
+import {ContractDescriptor, SlotWord} from "./protocol/Descriptor.sol";
 import {Header} from "./protocol/Header.sol";
+import {Leaf} from "./protocol/Leaf.sol";
 import {Limits} from "./protocol/Limits.sol";
+import {StateTree} from "./protocol/StateTree.sol";
 
 /// @notice Custody of the lanes' money (docs/protocol.md §9). Nobody can pause it, and no lane pays out more than its own
 /// funding, whatever its states say.
@@ -65,12 +66,11 @@ contract Vault is Funding, ReentrancyGuardTransient {
         _requireZoneOperator(lane);
         rollup.requireFinal(header);
         _requireSeen(header, _openNotice(lane, notice).effectiveFrom);
-        if (ClaimPath.stateRoot(evseRoot, contractRoot, ClaimPath.pair(laneLeaf, 0)) != header.postRoot) {
+        if (StateTree.stateRoot(evseRoot, contractRoot, StateTree.hashPair(laneLeaf, 0)) != header.postRoot) {
             revert WrongState();
         }
-        // The lane leaf begins with spent u96.
         uint256 paid =
-            _settleNotice({lane: lane, notice: notice, spent: uint256(laneLeaf) >> 160, to: msg.sender});
+            _settleNotice({lane: lane, notice: notice, spent: Leaf.toLane(laneLeaf).spent, to: msg.sender});
         if (paid != 0) token.safeTransfer(msg.sender, paid);
     }
 
@@ -83,7 +83,7 @@ contract Vault is Funding, ReentrancyGuardTransient {
     {
         rollup.requireFinal(header);
         bytes32 contractRoot = _contractRoot(claim);
-        if (ClaimPath.stateRoot(parts.evseRoot, contractRoot, parts.laneHash) != header.postRoot) {
+        if (StateTree.stateRoot(parts.evseRoot, contractRoot, parts.laneHash) != header.postRoot) {
             revert WrongPath(claim.slot);
         }
         paid = _pay(header.lane, claim);
@@ -101,7 +101,7 @@ contract Vault is Funding, ReentrancyGuardTransient {
             Claim calldata claim = claims[i];
             bytes32 contractRoot = _contractRoot(claim);
             if (i == 0) {
-                if (ClaimPath.stateRoot(parts.evseRoot, contractRoot, parts.laneHash) != header.postRoot) {
+                if (StateTree.stateRoot(parts.evseRoot, contractRoot, parts.laneHash) != header.postRoot) {
                     revert WrongPath(claim.slot);
                 }
                 known = contractRoot;
@@ -132,25 +132,24 @@ contract Vault is Funding, ReentrancyGuardTransient {
         if (!isTip || block.timestamp < abandonedAt) revert RefundTooEarly(header.asOf, effectiveFrom);
     }
 
-    function _contractRoot(Claim calldata claim) private pure returns (bytes32) {
+    function _contractRoot(Claim calldata claim) private view returns (bytes32) {
         if (claim.path.length != Limits.TREE_DEPTH || claim.slot >= Limits.MAX_SLOTS) {
             revert WrongPathLength(claim.slot, claim.path.length);
         }
-        return ClaimPath.root(claim.leaf, claim.slot, claim.path);
+        return StateTree.pathRoot(claim.leaf, claim.slot, claim.path);
     }
 
     /// The claim's path is proven; pays what its credit exceeds earlier payments by.
     function _pay(uint32 lane, Claim calldata claim) private returns (uint256 amount) {
         Account storage account = _accounts[lane][claim.slot];
-        // The contract leaf begins with credited u128.
-        uint256 credited = uint256(claim.leaf) >> 128;
+        uint256 credited = Leaf.toContract(claim.leaf).credited;
         uint256 before = account.withdrawn;
         if (credited <= before) return 0;
         amount = credited - before;
-        if (!Descriptors.matches(registry.contractWord(lane, claim.slot), claim.descriptor)) {
+        if (!SlotWord.matches(registry.contractWord(lane, claim.slot), keccak256(claim.descriptor))) {
             revert WrongDescriptor(claim.slot);
         }
-        uint64 id = Descriptors.vehicle(claim.descriptor);
+        uint64 id = ContractDescriptor.vehicle(claim.descriptor);
         address owner = vehicle.ownerOf(id);
 
         _takeForWithdrawal(lane, amount);

@@ -1,0 +1,118 @@
+import {
+  type Account,
+  type Address,
+  type Chain,
+  encodeDeployData,
+  getContractAddress,
+  type Hex,
+  type PublicClient,
+  type Transport,
+  type WalletClient,
+} from 'viem'
+import { bytecode } from './abi/bytecode.ts'
+import { registryAbi } from './abi/registry.ts'
+import { rollupAbi } from './abi/rollup.ts'
+import { tariffAbi } from './abi/tariff.ts'
+import { vaultAbi } from './abi/vault.ts'
+import { vehicleAbi } from './abi/vehicle.ts'
+
+export interface DeployOptions {
+  /** The settlement token, 6 decimals. Without one a TestDollar that anyone can mint is deployed: devnets only. */
+  token?: Address
+  verifier: Address
+  trustedSetup: Address
+}
+
+export interface Deployment {
+  rollup: Address
+  registry: Address
+  tariff: Address
+  vault: Address
+  vehicle: Address
+  verifier: Address
+  trustedSetup: Address
+  token: Address
+  /** Where to begin reading events. */
+  deployedAtBlock: bigint
+}
+
+type Wallet = WalletClient<Transport, Chain, Account>
+
+/**
+ * Deploys one Backfeed. The contracts know each other by immutable addresses, in circles: what isn't there yet is named by the
+ * address that its CREATE nonce will give it. Nothing else may use the account meanwhile.
+ */
+export async function deploy(
+  walletClient: Wallet,
+  publicClient: PublicClient,
+  options: DeployOptions,
+): Promise<Deployment> {
+  const sender = new Deployer(walletClient, publicClient, await nextNonce(walletClient, publicClient))
+  const vehicle = await sender.send(encodeDeployData({ abi: vehicleAbi, bytecode: bytecode.Vehicle }))
+  const token = options.token ?? (await sender.send(bytecode.TestDollar))
+  const deployedAtBlock = await sender.settle()
+
+  const { verifier, trustedSetup } = options
+  const rollup = sender.addressAhead(0)
+  const registry = sender.addressAhead(1)
+  const tariff = sender.addressAhead(2)
+  const vault = sender.addressAhead(3)
+  await sender.send(encodeDeployData({ abi: rollupAbi, bytecode: bytecode.Rollup, args: [verifier, registry] }))
+  await sender.send(
+    encodeDeployData({ abi: registryAbi, bytecode: bytecode.Registry, args: [rollup, tariff, vehicle, token] }),
+  )
+  await sender.send(encodeDeployData({ abi: tariffAbi, bytecode: bytecode.Tariff, args: [rollup, registry] }))
+  await sender.send(
+    encodeDeployData({ abi: vaultAbi, bytecode: bytecode.Vault, args: [rollup, registry, vehicle, token] }),
+  )
+  await sender.settle()
+  return { rollup, registry, tariff, vault, vehicle, verifier, trustedSetup, token, deployedAtBlock }
+}
+
+function nextNonce(walletClient: Wallet, publicClient: PublicClient): Promise<number> {
+  return publicClient.getTransactionCount({ address: walletClient.account.address, blockTag: 'pending' })
+}
+
+/** Sends creations one after another and waits for many of them together. */
+class Deployer {
+  readonly #walletClient: Wallet
+  readonly #publicClient: PublicClient
+  #nonce: number
+  #sent: { hash: Hex; address: Address }[] = []
+
+  constructor(walletClient: Wallet, publicClient: PublicClient, nonce: number) {
+    this.#walletClient = walletClient
+    this.#publicClient = publicClient
+    this.#nonce = nonce
+  }
+
+  /** Address of the contract that the transaction `offset` after the next creates. */
+  addressAhead(offset: number): Address {
+    return getContractAddress({ from: this.#walletClient.account.address, nonce: BigInt(this.#nonce + offset) })
+  }
+
+  async send(data: Hex): Promise<Address> {
+    const address = this.addressAhead(0)
+    const hash = await this.#walletClient.sendTransaction({ data, nonce: this.#nonce })
+    this.#nonce += 1
+    this.#sent.push({ hash, address })
+    return address
+  }
+
+  /** Waits for all that was sent; the block of the first. */
+  async settle(): Promise<bigint> {
+    const blocks: bigint[] = []
+    for (const { hash, address } of this.#sent) {
+      const receipt = await this.#publicClient.waitForTransactionReceipt({ hash })
+      if (receipt.status !== 'success') throw new Error(`creation ${hash} of ${address} reverted`)
+      if (receipt.contractAddress?.toLowerCase() !== address.toLowerCase()) {
+        throw new Error(
+          `creation ${hash} gave ${receipt.contractAddress}, not ${address}: was the account used meanwhile?`,
+        )
+      }
+      blocks.push(receipt.blockNumber)
+    }
+    this.#sent = []
+    return blocks[0]!
+  }
+}
