@@ -38,6 +38,12 @@ struct LaneContext {
 }
 
 interface IFraudVerifier {
+    error UnsupportedScheme(uint8 scheme);
+    error UnknownDataKind(uint8 dataKind);
+    error ChunkOutOfRange(uint32 chunk, uint32 chunkCount);
+    error ForcedChunkUnsupported(uint32 chunk);
+    error WrongTrustedSetup(address holder);
+    error PrecompileMissing(address precompile);
     error WrongDataWords(bytes32 expected, bytes32 given);
     error WrongChunkData(uint32 chunk);
     error WrongOpening();

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Record} from "./Record.sol";
+import {Sha256} from "./Sha256.sol";
 
 /// @notice What an EVSE signs (docs/protocol.md §4).
 library Domain {
@@ -10,9 +11,9 @@ library Domain {
         return sha256(abi.encodePacked("backfeed/1/record", chainId, rollup, lane));
     }
 
-    /// @notice The 64 signed bytes: domain(32) ‖ record(24) ‖ lat i32 ‖ lon i32.
+    /// @notice SHA-256 of the 64 signed bytes: domain(32) ‖ record(24) ‖ lat i32 ‖ lon i32.
     /// @param place lat ‖ lon as in the EVSE's descriptor
-    function message(bytes32 domain, Record record, bytes8 place) internal pure returns (bytes memory) {
-        return abi.encodePacked(domain, Record.unwrap(record), place);
+    function digest(bytes32 domain, Record record, bytes8 place) internal view returns (bytes32) {
+        return Sha256.pair(domain, bytes32(uint256(Record.unwrap(record)) << 64 | uint64(place)));
     }
 }

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IFraudVerifier} from "../interfaces/IFraudVerifier.sol";
 import {Limits} from "./Limits.sol";
+import {Sha256} from "./Sha256.sol";
 
 /// @notice The leaves of one tree that a witness brings: `words` holds slot, leaf before and leaf after of each, by
 /// strictly rising slot.
@@ -20,33 +21,22 @@ library StateTree {
 
     /// @notice H(H(evseRoot, contractRoot), laneHash) cut to 31 bytes; laneHash = H(laneLeaf, 0).
     function stateRoot(bytes32 evseRoot, bytes32 contractRoot, bytes32 laneHash) internal view returns (bytes31) {
-        return bytes31(hashPair(hashPair(evseRoot, contractRoot), laneHash));
+        return bytes31(Sha256.pair(Sha256.pair(evseRoot, contractRoot), laneHash));
     }
 
     /// @notice The state root of all-zero leaves, which every lane begins with.
     function emptyStateRoot() internal view returns (bytes31) {
         bytes32 node = 0;
-        for (uint256 level = 0; level < Limits.TREE_DEPTH; level++) node = hashPair(node, node);
-        return stateRoot(node, node, hashPair(0, 0));
+        for (uint256 level = 0; level < Limits.TREE_DEPTH; level++) node = Sha256.pair(node, node);
+        return stateRoot(node, node, Sha256.pair(0, 0));
     }
 
     /// @notice The root above one leaf. `path`: 20 siblings, leaves first; the caller checks the length and the slot.
     function pathRoot(bytes32 leaf, uint256 slot, bytes32[] calldata path) internal view returns (bytes32 node) {
         node = leaf;
         for (uint256 level = 0; level < path.length; level++) {
-            node = (slot >> level) & 1 == 0 ? hashPair(node, path[level]) : hashPair(path[level], node);
+            node = (slot >> level) & 1 == 0 ? Sha256.pair(node, path[level]) : Sha256.pair(path[level], node);
         }
-    }
-
-    function hashPair(bytes32 left, bytes32 right) internal view returns (bytes32 digest) {
-        bool done;
-        assembly ("memory-safe") {
-            mstore(0, left)
-            mstore(0x20, right)
-            done := staticcall(gas(), 2, 0, 0x40, 0, 0x20)
-            digest := mload(0)
-        }
-        if (!done) revert IFraudVerifier.PrecompileOutOfGas(address(2));
     }
 
     /// @notice Reads a witness' entries, `slot u32 | leaf 32 | descriptor`.
