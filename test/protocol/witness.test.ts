@@ -9,7 +9,7 @@ import { LaneState } from '../../protocol/laneState.ts'
 import { encodeRecord, SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
 import { encodeTariff, tariffFrom } from '../../protocol/tariff.ts'
 import { buildWitness } from '../../protocol/witness.ts'
-import { naiveMultiproofRoot } from '../support/generators/naiveTree.ts'
+import { naiveMultiproofRoot } from './naiveTree.ts'
 
 const AS_OF = 1_000_000_000
 const NOW = Math.floor(AS_OF / 15)
