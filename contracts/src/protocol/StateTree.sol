@@ -39,6 +39,10 @@ library StateTree {
         }
     }
 
+    function hashPair(bytes32 left, bytes32 right) internal view returns (bytes32) {
+        return Sha256.pair(left, right);
+    }
+
     /// @notice Reads a witness' entries, `slot u32 | leaf 32 | descriptor`.
     function load(bytes calldata entries, uint256 descriptorBytes) internal pure returns (Nodes memory nodes) {
         uint256 entryBytes = ENTRY_HEAD_BYTES + descriptorBytes;
