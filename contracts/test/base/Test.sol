@@ -66,6 +66,18 @@ abstract contract Test {
         vm.warp(vm.getBlockTimestamp() + seconds_);
     }
 
+    /// @notice Deploys an artifact, "File.sol:Contract", with ABI-encoded constructor arguments.
+    function deployArtifact(string memory artifact, bytes memory arguments)
+        internal
+        returns (address deployed)
+    {
+        bytes memory code = bytes.concat(vm.getCode(artifact), arguments);
+        assembly ("memory-safe") {
+            deployed := create(0, add(code, 0x20), mload(code))
+        }
+        if (deployed == address(0)) fail(string.concat("creating ", artifact));
+    }
+
     /// @notice Signature as `r ‖ s ‖ v`, the form that ERC-1271 and OpenZeppelin's ECDSA take.
     function signPacked(uint256 privateKey, bytes32 digest) internal pure returns (bytes memory) {
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(privateKey, digest);

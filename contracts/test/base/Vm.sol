@@ -68,6 +68,10 @@ interface Vm {
     function getNonce(address account) external view returns (uint64);
     function computeCreateAddress(address deployer, uint256 nonce) external pure returns (address);
 
+    /// Creation code of an artifact, "File.sol:Contract". Tests deploy by it: `new` would compile the contract again into
+    /// every test.
+    function getCode(string calldata artifact) external view returns (bytes memory);
+
     // Files and JSON
     function readFile(string calldata path) external view returns (string memory);
     function readFileBinary(string calldata path) external view returns (bytes memory);

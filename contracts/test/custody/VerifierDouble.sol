@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IFraudVerifier, LaneContext} from "../../src/interfaces/IFraudVerifier.sol";
+import {Header} from "../../src/protocol/Header.sol";
+
+/// @notice Stands in for the verifier in custody's tests: answers what it was told to, and refuses a context other than the
+/// expected one.
+contract VerifierDouble is IFraudVerifier {
+    error UnexpectedContext();
+
+    bytes31 public claimed;
+    bytes31 public computed;
+    bytes32 public expectedContext;
+
+    function answer(bytes31 claimed_, bytes31 computed_) external {
+        claimed = claimed_;
+        computed = computed_;
+    }
+
+    function expectContext(LaneContext calldata context) external {
+        expectedContext = keccak256(abi.encode(context));
+    }
+
+    function execute(Header calldata, LaneContext calldata context, uint32, bytes calldata proof)
+        external
+        view
+        returns (bytes31, bytes31)
+    {
+        // A witness that the real verifier would refuse.
+        if (proof.length == 0) revert WrongOpening();
+        if (expectedContext != 0 && keccak256(abi.encode(context)) != expectedContext) {
+            revert UnexpectedContext();
+        }
+        return (claimed, computed);
+    }
+}
