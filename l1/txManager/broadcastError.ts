@@ -22,7 +22,7 @@ const WORDS: readonly (readonly [pattern: RegExp, outcome: BroadcastOutcome])[] 
   ],
   [/insufficient funds|insufficient balance|overdraft/i, 'insufficientFunds'],
   [
-    /pool is full|txpool is full|pool (overflow|limit)|account limit exceeded|too many|rate limit|limit exceeded|nonce too high|gapped|address already reserved|in-flight transaction limit|temporar|try again/i,
+    /pool is full|txpool is full|pool (overflow|limit)|account limit exceeded|too many|rate limit|request limit exceeded|nonce too high|gapped|address already reserved|in-flight transaction limit|temporar|try again/i,
     'busy',
   ],
 ]

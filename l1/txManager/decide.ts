@@ -22,6 +22,8 @@ export interface Watch {
   underpriced: boolean
   /** Head at which the nonce was first seen used by something that is not ours. */
   nonceTakenAt: bigint | undefined
+  /** The offer whose successor a cap forbids, once that has been reported. */
+  cappedHash: Hex | undefined
 }
 
 export interface DecisionPolicy {
