@@ -1,0 +1,113 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { connectL1, type L1Client, l1ConfigSchema } from '../l1/client.ts'
+import { BackfeedError, ExitCode } from '../runtime/errors.ts'
+import { pause } from '../runtime/wait.ts'
+
+/** An L1 node on loopback whose clock can be moved forward. */
+export interface L1Node extends AsyncDisposable {
+  readonly url: string
+  readonly client: L1Client
+  /** Mines a block whose time is `seconds`, or does nothing when the chain is there already. */
+  moveTo(seconds: number): Promise<void>
+  /** Unix seconds on the chain's clock, which runs on from the last move like any clock. */
+  nowMs(): number
+  setBalance(address: string, wei: bigint): Promise<void>
+  stop(): Promise<void>
+}
+
+const ANVIL = fileURLToPath(new URL('../node_modules/.bin/anvil', import.meta.url))
+const START_TIMEOUT_MS = 20_000
+/**
+ * Runs anvil until it ends or our end of the pipe closes, whichever way we go: a devnet that is killed leaves no node behind. The
+ * process is in a session of its own, so that Ctrl-C reaches us alone and the services can still finish their work on L1.
+ */
+const LEASH = 'exec 3<&0; "$@" </dev/null 3<&- & node=$!; (cat <&3 >/dev/null; kill $node 2>/dev/null) & wait $node'
+
+/** Starts anvil under main net's rules after Fusaka, the transaction gas cap included. */
+export async function startL1Node(options: { startSeconds: number }): Promise<L1Node> {
+  const port = await freePort()
+  const anvilArguments = [
+    ...['--hardfork', 'osaka', '--enable-tx-gas-limit', '--silent'],
+    ...['--host', '127.0.0.1', '--port', String(port)],
+    ...['--timestamp', String(options.startSeconds), '--gas-limit', '60000000'],
+  ]
+  const child = spawn('/bin/sh', ['-c', LEASH, 'sh', ANVIL, ...anvilArguments], {
+    stdio: ['pipe', 'ignore', 'inherit'],
+    detached: true,
+  })
+  const exited = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve())
+    child.once('error', () => resolve())
+  })
+  child.stdin.on('error', () => {}) // the node may be gone before us
+  const stop = async (): Promise<void> => {
+    child.stdin.destroy()
+    await exited
+  }
+  const url = `http://127.0.0.1:${port}`
+  try {
+    const client = await waitUntilReady(url, child)
+    return nodeOf({ url, client, startSeconds: options.startSeconds, stop })
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+function nodeOf(parts: { url: string; client: L1Client; startSeconds: number; stop: () => Promise<void> }): L1Node {
+  const { url, client, stop } = parts
+  const rpc = async (method: string, params: unknown[]): Promise<unknown> =>
+    await client.request({ method, params } as never)
+  let base = { chainSeconds: parts.startSeconds, wallMs: Date.now() }
+  return {
+    url,
+    client,
+    stop,
+    [Symbol.asyncDispose]: stop,
+    nowMs: () => base.chainSeconds * 1000 + (Date.now() - base.wallMs),
+    moveTo: async (seconds) => {
+      const head = await client.getBlock()
+      if (Number(head.timestamp) >= seconds) return
+      await rpc('evm_setNextBlockTimestamp', [seconds])
+      await rpc('evm_mine', [])
+      base = { chainSeconds: seconds, wallMs: Date.now() }
+    },
+    setBalance: async (address, wei) => void (await rpc('anvil_setBalance', [address, `0x${wei.toString(16)}`])),
+  }
+}
+
+async function waitUntilReady(url: string, child: ChildProcess): Promise<L1Client> {
+  const deadline = Date.now() + START_TIMEOUT_MS
+  const config = l1ConfigSchema.parse({ rpcUrl: url, retryCount: 0, timeoutMs: 60_000 })
+  for (;;) {
+    if (child.exitCode !== null || child.signalCode !== null) {
+      throw new BackfeedError('L1_NODE_ENDED', 'the L1 node ended while starting', { exitCode: ExitCode.l1Unreachable })
+    }
+    try {
+      return await connectL1(config)
+    } catch (cause) {
+      if (Date.now() > deadline) {
+        throw new BackfeedError('L1_NODE_SILENT', 'the L1 node did not answer in time', {
+          exitCode: ExitCode.l1Unreachable,
+          cause,
+        })
+      }
+      await pause(50)
+    }
+  }
+}
+
+/** A port that nobody listens on at the moment. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  const address = server.address()
+  await new Promise<void>((resolve) => server.close(() => resolve()))
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
