@@ -28,9 +28,14 @@ export const EVSE_KEY_BYTES = 64
 /** Where lat ‖ lon, the signed place of discharge, lie in an EVSE descriptor. */
 export const EVSE_POSITION_OFFSET = 67
 
+/** @throws RangeError when a field does not fit: a descriptor that lost a bit would still hash. */
 export function encodeEvseDescriptor(evse: EvseDescriptor): Uint8Array {
   if (evse.key.length !== EVSE_KEY_BYTES) throw new RangeError('an EVSE key is x ‖ y, 64 bytes')
-  if (!(evse.ratedW > 0 && evse.ratedW < MAX_RATED_W)) throw new RangeError(`ratedW out of range: ${evse.ratedW}`)
+  checkWhole('ratedW', evse.ratedW, 1, MAX_RATED_W - 1)
+  checkWhole('lat', evse.lat, -(2 ** 31), 2 ** 31 - 1)
+  checkWhole('lon', evse.lon, -(2 ** 31), 2 ** 31 - 1)
+  checkWhole('radiusM', evse.radiusM, 0, 0xffff)
+  checkU64('depositMicro', evse.depositMicro)
   const bytes = new Uint8Array(P256_EVSE_DESCRIPTOR_BYTES)
   bytes.set(evse.key)
   writeU24(bytes, 64, evse.ratedW)
@@ -55,9 +60,13 @@ export function decodeEvseDescriptor(bytes: Uint8Array): EvseDescriptor {
   }
 }
 
+/** @throws RangeError when a field does not fit. */
 export function encodeContractDescriptor(contract: ContractDescriptor): Uint8Array {
-  if (!(contract.capacityWh > 0 && contract.capacityWh < MAX_CAPACITY_WH)) {
-    throw new RangeError(`capacityWh out of range: ${contract.capacityWh}`)
+  checkU64('vehicle', contract.vehicle)
+  checkWhole('incentiveBps', contract.incentiveBps, 0, 0xffff)
+  checkWhole('capacityWh', contract.capacityWh, 1, MAX_CAPACITY_WH - 1)
+  if (contract.vehicleKey !== undefined && contract.vehicleKey.length !== EVSE_KEY_BYTES) {
+    throw new RangeError('a vehicle key is x ‖ y, 64 bytes')
   }
   const bytes = new Uint8Array(CONTRACT_DESCRIPTOR_BYTES)
   writeBigUint(bytes, 0, 8, contract.vehicle)
@@ -86,4 +95,12 @@ export function slotWord(descriptor: Uint8Array, activeFrom: number, endsAt: num
   writeU32(word, 24, activeFrom)
   writeU32(word, 28, endsAt)
   return `0x${Buffer.from(word).toString('hex')}`
+}
+
+function checkWhole(name: string, value: number, low: number, high: number): void {
+  if (!Number.isInteger(value) || value < low || value > high) throw new RangeError(`${name} out of range: ${value}`)
+}
+
+function checkU64(name: string, value: bigint): void {
+  if (value < 0n || value >= 2n ** 64n) throw new RangeError(`${name} out of range: ${value}`)
 }

@@ -23,7 +23,7 @@ export interface Tariff {
 export const UNREACHED_U32 = 0xffffffff
 export const UNREACHED_TEMP_C = 0xff
 
-/** Fills unused rows. Tables may be given short: missing rows are never reached. */
+/** Fills unused rows. Tables may be given short, not long: missing rows are never reached. */
 export function tariffFrom(parts: {
   socToleranceBps: number
   maxIncentiveBps: number
@@ -35,7 +35,7 @@ export function tariffFrom(parts: {
   for (let p = 0; p < 4; p++) for (let s = 0; s < 4; s++) tierBps.push(bps[p]?.[s] ?? 0)
   const pad = (list: number[], length: number, fill: number): number[] => [
     ...list,
-    ...Array<number>(length - list.length).fill(fill),
+    ...Array<number>(Math.max(0, length - list.length)).fill(fill),
   ]
   return {
     socToleranceBps: parts.socToleranceBps,
@@ -56,6 +56,7 @@ export function tariffFrom(parts: {
   }
 }
 
+/** @throws RangeError for a tariff that L1 would refuse or that does not fit its widths. */
 export function encodeTariff(tariff: Tariff): Uint8Array {
   const problem = tariffProblem(tariff)
   if (problem !== undefined) throw new RangeError(problem)
@@ -87,6 +88,19 @@ export function decodeTariff(bytes: Uint8Array): Tariff {
 
 /** Why L1 would refuse the tariff, or undefined. */
 export function tariffProblem(tariff: Tariff): string | undefined {
+  for (const [name, values, count, max] of [
+    ['socToleranceBps', [tariff.socToleranceBps], 1, 0xffff],
+    ['maxIncentiveBps', [tariff.maxIncentiveBps], 1, 0xffff],
+    ['powerW', tariff.powerW, 4, 0xffffffff],
+    ['sessionIntervals', tariff.sessionIntervals, 4, 0xffffffff],
+    ['tierBps', tariff.tierBps, 16, 0xffff],
+    ['thermalC', tariff.thermalC, 8, 0xff],
+    ['thermalBps', tariff.thermalBps, 8, 0xffff],
+  ] as const) {
+    if (values.length !== count) return `${name} must have ${count} entries, not ${values.length}`
+    const wrong = values.find((value) => !Number.isInteger(value) || value < 0 || value > max)
+    if (wrong !== undefined) return `${name} out of range: ${wrong}`
+  }
   if (tariff.socToleranceBps >= MAX_SOC_TOLERANCE_BPS) return `socToleranceBps must be below ${MAX_SOC_TOLERANCE_BPS}`
   for (const [name, thresholds] of [
     ['powerW', tariff.powerW],

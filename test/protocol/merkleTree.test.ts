@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { MAX_SLOTS } from '../../protocol/limits.ts'
+import { hashPair, MerkleTree, zeroNodes } from '../../protocol/merkleTree.ts'
+import { naiveMultiproofRoot, naivePair, naiveRoot } from './naiveTree.ts'
+
+const slot = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 5_000 }))
+const leaf = fc.uint8Array({ minLength: 32, maxLength: 32 })
+const writes = fc.array(fc.tuple(slot, leaf), { maxLength: 60 })
+
+function treeOf(leaves: Iterable<readonly [number, Uint8Array]>): MerkleTree {
+  const tree = new MerkleTree()
+  for (const [index, value] of leaves) tree.setLeaf(index, value)
+  return tree
+}
+
+test('roots equal the naive tree’s, whenever they are asked for', () => {
+  fc.assert(
+    fc.property(fc.array(writes, { maxLength: 4 }), (rounds) => {
+      const tree = new MerkleTree()
+      const leaves = new Map<number, Uint8Array>()
+      for (const round of rounds) {
+        for (const [index, value] of round) {
+          tree.setLeaf(index, value)
+          leaves.set(index, value)
+        }
+        assert.deepEqual(Buffer.from(tree.root()), naiveRoot(leaves))
+      }
+      for (const [index, value] of leaves) assert.deepEqual(tree.leaf(index), Uint8Array.from(value))
+    }),
+    { numRuns: 60 },
+  )
+})
+
+test('the order and number of writes to a leaf do not matter', () => {
+  fc.assert(
+    fc.property(writes, (list) => {
+      const last = new Map(list)
+      assert.deepEqual(treeOf(list).root(), treeOf([...last].reverse()).root())
+    }),
+  )
+})
+
+test('the last slot of all has a path', () => {
+  const value = new Uint8Array(32).fill(9)
+  const tree = new MerkleTree()
+  tree.reserve(0)
+  assert.throws(() => tree.reserve(MAX_SLOTS), RangeError)
+  const last = treeOf([[MAX_SLOTS - 1, value]])
+  assert.deepEqual(Buffer.from(last.root()), naiveRoot(new Map([[MAX_SLOTS - 1, value]])))
+})
+
+test('paths lead from a leaf to the root', () => {
+  fc.assert(
+    fc.property(writes, slot, (list, index) => {
+      const tree = treeOf(list)
+      let node: Uint8Array = tree.leaf(index)
+      const path = tree.path(index)
+      assert.equal(path.length, 20)
+      for (const [level, sibling] of path.entries()) {
+        node = (index >>> level) % 2 === 0 ? naivePair(node, sibling) : naivePair(sibling, node)
+      }
+      assert.deepEqual(Buffer.from(node), Buffer.from(tree.root()))
+    }),
+    { numRuns: 60 },
+  )
+})
+
+test('multiproofs satisfy a naive verifier, and no other leaf or set of siblings does', () => {
+  const chosen = fc.uniqueArray(slot, { minLength: 1, maxLength: 30 }).map((list) => list.sort((a, b) => a - b))
+  fc.assert(
+    fc.property(writes, chosen, fc.nat(), (list, indices, salt) => {
+      const tree = treeOf(list)
+      const root = Buffer.from(tree.root())
+      const leaves = indices.map((index) => [index, tree.leaf(index)] as const)
+      const siblings = tree.multiproof(indices)
+      assert.deepEqual(naiveMultiproofRoot(leaves, siblings), root)
+
+      const wrong = leaves.map(([index, value], i) =>
+        i === salt % leaves.length
+          ? ([index, value.with(salt % 32, value[salt % 32]! ^ 1)] as const)
+          : ([index, value] as const),
+      )
+      assert.notDeepEqual(naiveMultiproofRoot(wrong, siblings), root)
+      assert.throws(() => naiveMultiproofRoot(leaves, siblings.slice(1)), /missing/)
+      assert.throws(() => naiveMultiproofRoot(leaves, [...siblings, root]), /left over/)
+    }),
+    { numRuns: 60 },
+  )
+  assert.throws(() => new MerkleTree().multiproof([]), RangeError)
+})
+
+test('the whole tree of neighbours needs siblings only above them', () => {
+  const tree = treeOf(Array.from({ length: 16 }, (_, i) => [i, new Uint8Array(32).fill(i + 1)] as const))
+  assert.equal(tree.multiproof(Array.from({ length: 16 }, (_, i) => i)).length, 16)
+})
+
+test('hashes pairs with SHA-256', () => {
+  fc.assert(
+    fc.property(leaf, leaf, (a, b) => {
+      assert.deepEqual(Buffer.from(hashPair(a, b)), naivePair(a, b))
+    }),
+  )
+  assert.deepEqual(Buffer.from(zeroNodes[20]!), naiveRoot(new Map()))
+})
