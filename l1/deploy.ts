@@ -3,6 +3,7 @@ import {
   type Address,
   type Chain,
   encodeDeployData,
+  erc20Abi,
   getContractAddress,
   type Hex,
   type PublicClient,
@@ -10,6 +11,7 @@ import {
   type WalletClient,
 } from 'viem'
 import { bytecode } from './abi/bytecode.ts'
+import { fraudVerifierAbi } from './abi/fraudVerifier.ts'
 import { registryAbi } from './abi/registry.ts'
 import { rollupAbi } from './abi/rollup.ts'
 import { tariffAbi } from './abi/tariff.ts'
@@ -19,8 +21,6 @@ import { vehicleAbi } from './abi/vehicle.ts'
 export interface DeployOptions {
   /** The settlement token, 6 decimals. Without one a TestDollar that anyone can mint is deployed: devnets only. */
   token?: Address
-  verifier: Address
-  trustedSetup: Address
 }
 
 export interface Deployment {
@@ -45,18 +45,28 @@ type Wallet = WalletClient<Transport, Chain, Account>
 export async function deploy(
   walletClient: Wallet,
   publicClient: PublicClient,
-  options: DeployOptions,
+  options: DeployOptions = {},
 ): Promise<Deployment> {
+  if (options.token) await requireSixDecimals(publicClient, options.token)
   const sender = new Deployer(walletClient, publicClient, await nextNonce(walletClient, publicClient))
   const vehicle = await sender.send(encodeDeployData({ abi: vehicleAbi, bytecode: bytecode.Vehicle }))
   const token = options.token ?? (await sender.send(bytecode.TestDollar))
+  const trustedSetup = await sender.send(bytecode.TrustedSetup)
+  // The verifier looks at the trusted setup's code when it is created.
   const deployedAtBlock = await sender.settle()
 
-  const { verifier, trustedSetup } = options
-  const rollup = sender.addressAhead(0)
-  const registry = sender.addressAhead(1)
-  const tariff = sender.addressAhead(2)
-  const vault = sender.addressAhead(3)
+  const verifier = sender.addressAhead(0)
+  const rollup = sender.addressAhead(1)
+  const registry = sender.addressAhead(2)
+  const tariff = sender.addressAhead(3)
+  const vault = sender.addressAhead(4)
+  await sender.send(
+    encodeDeployData({
+      abi: fraudVerifierAbi,
+      bytecode: bytecode.FraudVerifier,
+      args: [registry, tariff, vault, trustedSetup],
+    }),
+  )
   await sender.send(encodeDeployData({ abi: rollupAbi, bytecode: bytecode.Rollup, args: [verifier, registry] }))
   await sender.send(
     encodeDeployData({ abi: registryAbi, bytecode: bytecode.Registry, args: [rollup, tariff, vehicle, token] }),
@@ -67,6 +77,12 @@ export async function deploy(
   )
   await sender.settle()
   return { rollup, registry, tariff, vault, vehicle, verifier, trustedSetup, token, deployedAtBlock }
+}
+
+/** Every amount of the protocol is in millionths; a token with other decimals would be off by powers of ten. */
+async function requireSixDecimals(publicClient: PublicClient, token: Address): Promise<void> {
+  const decimals = await publicClient.readContract({ address: token, abi: erc20Abi, functionName: 'decimals' })
+  if (decimals !== 6) throw new Error(`token ${token} has ${decimals} decimals, not 6`)
 }
 
 function nextNonce(walletClient: Wallet, publicClient: PublicClient): Promise<number> {

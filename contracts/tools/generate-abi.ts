@@ -24,6 +24,8 @@ const CONTRACTS = {
   Tariff: 'Tariff.sol',
   Vault: 'Vault.sol',
   Vehicle: 'Vehicle.sol',
+  FraudVerifier: 'FraudVerifier.sol',
+  TrustedSetup: 'TrustedSetup.sol',
   TestDollar: 'TestDollar.sol',
 } as const
 
