@@ -1,0 +1,80 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Hex } from 'viem'
+import { BLOB_BYTES } from '../../protocol/chunk.ts'
+import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
+import { sameBytes } from '../bytes.ts'
+
+/** Blobs kept past the 18 days of the beacon chain: a prover keeps what it checks. */
+export interface BlobArchive {
+  /** The caller has checked that the blob has this versioned hash. */
+  put(versionedHash: Hex, blob: Uint8Array): Promise<void>
+  /** Undefined when it is not there; DATA_CORRUPTED when it is not what was put. */
+  get(versionedHash: Hex): Promise<Uint8Array | undefined>
+}
+
+// A file a blob, `xx/<versioned hash>.blob`: blob 131 072 ‖ SHA-256 of versioned hash ‖ blob. Spread over 256 folders by the last byte.
+
+const DIGEST_BYTES = 32
+
+export function openBlobArchive(directory: string): BlobArchive {
+  const pathOf = (versionedHash: Hex): string => {
+    if (!/^0x[0-9a-f]{64}$/.test(versionedHash)) throw new RangeError(`${versionedHash} is not a versioned hash`)
+    return join(directory, versionedHash.slice(-2), `${versionedHash.slice(2)}.blob`)
+  }
+  return {
+    put: async (versionedHash, blob) => {
+      if (blob.length !== BLOB_BYTES) throw new RangeError(`a blob has ${BLOB_BYTES} bytes, not ${blob.length}`)
+      await writeAtomically(pathOf(versionedHash), Buffer.concat([blob, digest(versionedHash, blob)]))
+    },
+    get: async (versionedHash) => {
+      const path = pathOf(versionedHash)
+      let bytes: Buffer
+      try {
+        bytes = await readFile(path)
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+        throw error
+      }
+      const blob = bytes.subarray(0, BLOB_BYTES)
+      const stored = bytes.subarray(BLOB_BYTES)
+      if (stored.length !== DIGEST_BYTES || !sameBytes(stored, digest(versionedHash, blob))) {
+        throw new BackfeedError('DATA_CORRUPTED', `the archived blob ${path} is damaged: remove it to fetch it again`, {
+          exitCode: ExitCode.dataCorrupted,
+          details: { path },
+        })
+      }
+      return new Uint8Array(blob)
+    },
+  }
+}
+
+function digest(versionedHash: Hex, blob: Uint8Array): Uint8Array {
+  return createHash('sha256').update(versionedHash).update(blob).digest()
+}
+
+/** Under another name first, synced, then renamed: a crash leaves the whole file or none. */
+async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
+  try {
+    const file = await open(temporary, 'wx')
+    try {
+      await file.writeFile(bytes)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+    const folder = await open(dirname(path), 'r')
+    try {
+      await folder.sync()
+    } finally {
+      await folder.close()
+    }
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+}
