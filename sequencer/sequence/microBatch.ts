@@ -1,0 +1,180 @@
+import { readU32 } from '../../protocol/bigEndian.ts'
+import { Outcome } from '../../protocol/outcome.ts'
+import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
+import type { ClosedBatch } from '../closedBatch.ts'
+import type { WriteOperation } from '../store/database.ts'
+import { EntryKind, type JournalEntry } from '../store/entry.ts'
+import { recordIndexPut } from '../store/recordIndex.ts'
+import { RESULT_BYTES, writeResult } from '../submission.ts'
+import { endSeconds, type LaneBook } from './laneBook.ts'
+
+/** A submission whose signatures have been judged. */
+export interface VerifiedWork {
+  readonly rows: Uint8Array
+  readonly count: number
+  /** `Verdict` of each row: 0 bad, 1 good, 2 unknown EVSE, 3 empty. */
+  readonly verdicts: Uint8Array
+  /** `count` × result, filled here; worth something only once the journal holds the entries. */
+  readonly results: Uint8Array
+}
+
+export interface MicroBatchInput {
+  readonly now: number
+  /** `asOf` for a batch opened now. */
+  readonly asOf: number
+  readonly l1Block: bigint
+  readonly maxRows: number
+  /** Entries the journal holds already. */
+  readonly journalLength: number
+}
+
+export interface MicroBatch {
+  readonly entries: JournalEntry[]
+  readonly operations: WriteOperation[]
+  readonly closed: ClosedBatch[]
+  /** Rows to be looked up: an identical record accepted before makes them duplicates. */
+  readonly overlaps: { work: VerifiedWork; row: number; evse: number; start: number }[]
+  accepted: number
+  readonly outcomes: Uint32Array
+}
+
+/** Rows of one RECORDS entry, growing. */
+interface Segment {
+  readonly batch: number
+  readonly firstRow: number
+  readonly rows: Uint8Array
+  count: number
+}
+
+/**
+ * Applies works to the book in their order and says what the journal must hold for it. Synchronous and without I/O: durable is what
+ * the caller makes it, or takes back.
+ */
+export class MicroBatchBuilder {
+  readonly #book: LaneBook
+  readonly #input: MicroBatchInput
+  readonly #result: MicroBatch = {
+    entries: [],
+    operations: [],
+    closed: [],
+    overlaps: [],
+    accepted: 0,
+    outcomes: new Uint32Array(Object.keys(Outcome).length),
+  }
+  #segment: Segment | undefined
+  #rowsLeft: number
+
+  constructor(book: LaneBook, input: MicroBatchInput, rowsAtMost: number) {
+    this.#book = book
+    this.#input = input
+    this.#rowsLeft = rowsAtMost
+  }
+
+  apply(work: VerifiedWork): void {
+    for (let row = 0; row < work.count; row++) this.#applyRow(work, row)
+    this.#rowsLeft -= work.count
+  }
+
+  closeBatch(): void {
+    const { open } = this.#book
+    if (open === undefined || open.rowCount === 0) return
+    this.#endSegment()
+    const batch = this.#book.close(this.#input.journalLength + this.#result.entries.length + 1)
+    this.#result.entries.push({
+      kind: EntryKind.CLOSED,
+      batch: batch.index,
+      postRoot: batch.postRoot,
+      rowCount: batch.rowCount,
+    })
+    this.#result.closed.push(batch)
+  }
+
+  finish(): MicroBatch {
+    this.#endSegment()
+    // A batch is opened by its first record: an empty one was only tried, and the next is dated anew.
+    if (this.#book.open?.rowCount === 0) this.#book.open = undefined
+    return this.#result
+  }
+
+  #applyRow(work: VerifiedWork, row: number): void {
+    const { rows, verdicts, results } = work
+    const at = row * SIGNED_RECORD_BYTES
+    const verdict = verdicts[row]!
+    let outcome: Outcome
+    if (verdict === 3) outcome = Outcome.EMPTY
+    else if (verdict === 2) outcome = Outcome.UNKNOWN_EVSE
+    else outcome = this.#judge(rows, at, verdict === 1)
+    this.#result.outcomes[outcome]!++
+    if (outcome === Outcome.SETTLED) {
+      this.#accept(rows, at, results, row)
+      return
+    }
+    if (outcome === Outcome.OVERLAP) {
+      this.#result.overlaps.push({ work, row, evse: readU32(rows, at), start: readU32(rows, at + 8) })
+    }
+    writeResult(results, row * RESULT_BYTES, { code: outcome, position: 0, amountMicro: 0 })
+  }
+
+  #judge(rows: Uint8Array, at: number, signatureValid: boolean): Outcome {
+    const { asOf, now } = this.#input
+    let open = this.#book.open ?? this.#begin()
+    if (signatureValid && open.asOf < asOf) {
+      const end = endSeconds(rows, at)
+      if (end > open.asOf && end <= now) {
+        this.closeBatch()
+        open = this.#begin()
+      }
+    }
+    return open.settlement.trySettle(rows, at, signatureValid)
+  }
+
+  #begin() {
+    this.#endSegment()
+    const { asOf, now, journalLength } = this.#input
+    return this.#book.begin(asOf, now, journalLength + this.#result.entries.length + 1)
+  }
+
+  #accept(rows: Uint8Array, at: number, results: Uint8Array, row: number): void {
+    const book = this.#book
+    const open = book.open!
+    const position = book.state.position - 1
+    const amountMicro = open.settlement.amountMicro
+    if (open.rowCount === 0) {
+      this.#result.entries.push({
+        kind: EntryKind.OPENED,
+        batch: open.index,
+        asOf: open.asOf,
+        l1Block: this.#input.l1Block,
+      })
+    }
+    this.#segment ??= {
+      batch: open.index,
+      firstRow: open.rowCount,
+      rows: new Uint8Array(Math.min(this.#rowsLeft, this.#input.maxRows) * SIGNED_RECORD_BYTES),
+      count: 0,
+    }
+    const segment = this.#segment
+    segment.rows.set(rows.subarray(at, at + SIGNED_RECORD_BYTES), segment.count++ * SIGNED_RECORD_BYTES)
+    this.#result.operations.push(recordIndexPut(book.lane, rows, at, { position, amountMicro, batch: open.index }))
+    this.#result.accepted++
+    writeResult(results, row * RESULT_BYTES, { code: Outcome.SETTLED, position, amountMicro })
+    book.countRow()
+    if (open.rowCount === this.#input.maxRows) this.closeBatch()
+  }
+
+  #endSegment(): void {
+    const segment = this.#segment
+    if (segment === undefined) return
+    this.#segment = undefined
+    const open = this.#book.open
+    if (open !== undefined) open.lastSequence = this.#input.journalLength + this.#result.entries.length + 1
+    this.#result.entries.push({
+      kind: EntryKind.RECORDS,
+      batch: segment.batch,
+      firstRow: segment.firstRow,
+      count: segment.count,
+      verdicts: new Uint8Array(Math.ceil(segment.count / 8)).fill(0xff),
+      rows: segment.rows,
+    })
+  }
+}

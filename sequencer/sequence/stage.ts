@@ -1,0 +1,324 @@
+import { RECORD_BYTES } from '../../protocol/limits.ts'
+import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
+import type { Logger } from '../../runtime/log.ts'
+import { pause } from '../../runtime/wait.ts'
+import type { ClosedBatch } from '../closedBatch.ts'
+import type { Clock, RulesView } from '../rulesView.ts'
+import type { Database } from '../store/database.ts'
+import { EntryKind } from '../store/entry.ts'
+import type { LaneJournal } from '../store/journal.ts'
+import { findAccepted } from '../store/recordIndex.ts'
+import { DUPLICATE, type Refusal, RESULT_BYTES, type SubmissionAnswer, writeResult } from '../submission.ts'
+import { chooseAsOf } from './dating.ts'
+import type { LaneBook } from './laneBook.ts'
+import type { SequenceMetrics } from './metrics.ts'
+import { type MicroBatch, MicroBatchBuilder, type VerifiedWork } from './microBatch.ts'
+import { replayLane } from './replay.ts'
+
+export interface SequenceSettings {
+  readonly book: LaneBook
+  readonly journal: LaneJournal
+  readonly database: Database
+  readonly view: RulesView
+  readonly clock: Clock
+  readonly openedAsOf: number
+  readonly aheadSeconds: number
+  /** An open batch is closed at this age, so that a quiet lane is posted too. */
+  readonly maxAgeSeconds: number
+  /** Rows of one batch: 22 × 64 × blobs. */
+  readonly maxBatchRows: number
+  /** Rows made durable by one write. */
+  readonly maxWriteRows: number
+  /** Closed batches that L1 does not hold yet; more, and the lane takes nothing in. */
+  readonly maxBacklog: number
+  readonly log: Logger
+  readonly metrics?: SequenceMetrics | undefined
+  /** Told of each closed batch, durable. */
+  readonly onClosed: (batch: ClosedBatch) => void
+}
+
+/** A submission on its way: its place in the lane's order is taken when it is made. */
+export interface Work extends VerifiedWork {
+  readonly answer: Promise<SubmissionAnswer>
+  /** Signatures judged: it may be sequenced. */
+  verified(): void
+  /** It cannot be judged; it leaves the order. */
+  abandon(refusal: Refusal): void
+}
+
+interface QueuedWork extends VerifiedWork {
+  state: 'verifying' | 'verified' | Refusal
+  readonly queuedAt: number
+  readonly resolve: (answer: SubmissionAnswer) => void
+}
+
+const RECOVERY_PAUSE_MS = 500
+
+/** The only writer of a lane's state. Applies what is verified in arrival order, makes it durable by one write, and only then answers. */
+export class SequenceStage {
+  readonly #settings: SequenceSettings
+  readonly #stopping = new AbortController()
+  readonly #queue: QueuedWork[] = []
+  readonly #commands: (() => Promise<void>)[] = []
+  #book: LaneBook
+  #running: Promise<void> | undefined
+  #storeFailed = false
+  #holds = new Map<string, string>()
+  #posted = 0
+
+  constructor(settings: SequenceSettings) {
+    this.#settings = settings
+    this.#book = settings.book
+  }
+
+  get book(): LaneBook {
+    return this.#book
+  }
+
+  /** `asOf` of a batch opened now, also the one to look EVSEs up by; undefined while none can be opened. */
+  asOfNow(): number | undefined {
+    const { clock, view, aheadSeconds } = this.#settings
+    return chooseAsOf({
+      now: clock.now(),
+      finalTime: view.finalTime,
+      aheadSeconds,
+      previousAsOf: this.#book.open?.asOf ?? this.#book.lastAsOf,
+    })
+  }
+
+  /** Why nothing can be taken in now, or undefined. */
+  refusal(): Refusal | undefined {
+    const refuse = (message: string, retryAfterMs: number): Refusal => ({
+      code: 'NOT_ACCEPTING',
+      message,
+      retryAfterMs,
+    })
+    if (this.#stopping.signal.aborted) return refuse('the sequencer is stopping', 5_000)
+    if (this.#storeFailed) return refuse('the journal cannot be written', 1_000)
+    for (const reason of this.#holds.values()) return refuse(reason, 5_000)
+    if (this.#book.lastIndex - this.#posted >= this.#settings.maxBacklog) {
+      return refuse('L1 has not taken the batches before', 5_000)
+    }
+    if (this.asOfNow() === undefined) return refuse('what L1 holds final lags too far behind the clock', 5_000)
+    return undefined
+  }
+
+  /** Another part of the lane needs it to take nothing in; the same `who` lets go with undefined. */
+  hold(who: string, reason: string | undefined): void {
+    if (reason === undefined) this.#holds.delete(who)
+    else this.#holds.set(who, reason)
+  }
+
+  /** L1 holds every batch up to `index`. */
+  setPosted(index: number): void {
+    this.#posted = index
+  }
+
+  enqueue(rows: Uint8Array, count: number): Work {
+    let resolve: (answer: SubmissionAnswer) => void = () => {}
+    const answer = new Promise<SubmissionAnswer>((settle) => {
+      resolve = settle
+    })
+    const work: QueuedWork = {
+      rows,
+      count,
+      verdicts: new Uint8Array(count),
+      results: new Uint8Array(count * RESULT_BYTES),
+      state: 'verifying',
+      queuedAt: performance.now(),
+      resolve,
+    }
+    this.#queue.push(work)
+    return {
+      rows,
+      count,
+      verdicts: work.verdicts,
+      results: work.results,
+      answer,
+      verified: () => {
+        work.state = 'verified'
+        this.#wake()
+      },
+      abandon: (refusal) => {
+        work.state = refusal
+        this.#wake()
+      },
+    }
+  }
+
+  /** Closes the open batch if it is as old as it may get. */
+  tick(): void {
+    const { open } = this.#book
+    if (open === undefined || this.#running !== undefined) return
+    if (this.#settings.clock.now() - open.openedAt >= this.#settings.maxAgeSeconds)
+      void this.closeBatch().catch(() => {})
+  }
+
+  /** Closes the open batch, if there is one. */
+  closeBatch(): Promise<void> {
+    return this.#exclusive(async () => {
+      const builder = this.#builder(this.#book.open?.asOf ?? 0, 0)
+      const undo = this.#book.mark()
+      builder.closeBatch()
+      await this.#write(builder.finish(), undo)
+    })
+  }
+
+  /** Batches from `firstBatch` on, none of them posted, are too old for L1: settles them anew. False while that is impossible. */
+  redate(firstBatch: number): Promise<boolean> {
+    return this.#exclusive(async () => {
+      const asOf = this.asOfNow()
+      const lastBatch = this.#book.open?.index ?? this.#book.lastIndex
+      if (asOf === undefined || lastBatch < firstBatch) return false
+      const { journal, view, log } = this.#settings
+      log.warn({ firstBatch, lastBatch, asOf }, 'batches were not posted in time and are dated anew')
+      await journal.append([{ kind: EntryKind.REDATED, firstBatch, lastBatch, asOf, l1Block: view.finalBlock }])
+      const { openedAsOf, clock } = this.#settings
+      const book = await replayLane({ journal, rules: view.rules, openedAsOf, now: clock.now() })
+      for (const index of book.closed.keys()) if (!this.#book.closed.has(index)) book.closed.delete(index)
+      this.#book = book
+      return true
+    })
+  }
+
+  /** Resolves when everything enqueued before has been answered. */
+  async drain(): Promise<void> {
+    while (this.#queue.length > 0 || this.#running !== undefined) {
+      if (this.#running !== undefined) await this.#running
+      else await pause(1)
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#running
+    for (const work of this.#queue.splice(0)) work.resolve({ refusal: this.refusal()! })
+  }
+
+  #exclusive<T>(run: () => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#commands.push(() => run().then(resolve, reject))
+      this.#wake()
+    })
+  }
+
+  #wake(): void {
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined
+      if (this.#commands.length > 0 || this.#ready()) this.#wake()
+    })
+  }
+
+  #ready(): boolean {
+    const head = this.#queue[0]
+    return head !== undefined && head.state !== 'verifying'
+  }
+
+  async #run(): Promise<void> {
+    for (;;) {
+      const command = this.#commands.shift()
+      if (command !== undefined) await command()
+      else if (this.#ready()) await this.#writeNext()
+      else return
+    }
+  }
+
+  async #writeNext(): Promise<void> {
+    const works: QueuedWork[] = []
+    let rows = 0
+    while (this.#ready()) {
+      const head = this.#queue[0]!
+      if (head.state === 'verified') {
+        if (works.length > 0 && rows + head.count > this.#settings.maxWriteRows) break
+        works.push(head)
+        rows += head.count
+      } else if (head.state !== 'verifying') head.resolve({ refusal: head.state })
+      this.#queue.shift()
+    }
+    if (works.length === 0) return
+    const asOf = this.asOfNow()
+    const refusal = this.refusal()
+    if (refusal !== undefined || asOf === undefined) {
+      for (const work of works) work.resolve({ refusal: refusal ?? this.refusal()! })
+      return
+    }
+    const builder = this.#builder(asOf, rows)
+    const undo = this.#book.mark()
+    try {
+      for (const work of works) builder.apply(work)
+      const micro = builder.finish()
+      await this.#write(micro, undo)
+      await this.#markDuplicates(micro)
+      this.#settings.metrics?.written(works.length, micro, (performance.now() - works[0]!.queuedAt) / 1000)
+    } catch {
+      for (const work of works) {
+        work.resolve({
+          refusal: { code: 'NOT_ACCEPTING', message: 'the journal cannot be written', retryAfterMs: 1_000 },
+        })
+      }
+      return
+    }
+    for (const { resolve, results } of works) resolve({ results })
+  }
+
+  #builder(asOf: number, rows: number): MicroBatchBuilder {
+    const { clock, view, maxBatchRows, journal } = this.#settings
+    const input = {
+      now: clock.now(),
+      asOf,
+      l1Block: view.finalBlock,
+      maxRows: maxBatchRows,
+      journalLength: journal.length,
+    }
+    return new MicroBatchBuilder(this.#book, input, rows)
+  }
+
+  async #write(micro: MicroBatch, undo: () => void): Promise<void> {
+    try {
+      if (micro.entries.length > 0) await this.#settings.journal.append(micro.entries, micro.operations)
+    } catch (error) {
+      undo()
+      this.#storeFailed = true
+      this.#settings.metrics?.writeFailed()
+      this.#settings.log.error({ err: error }, 'the journal cannot be written: taking nothing in until it can')
+      this.#commands.unshift(() => this.#recover())
+      throw error
+    }
+    this.#book.state.keep()
+    for (const batch of micro.closed) this.#settings.onClosed(batch)
+  }
+
+  async #recover(): Promise<void> {
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      try {
+        await this.#settings.journal.recover()
+        this.#storeFailed = false
+        this.#settings.log.warn('the journal can be written again')
+        return
+      } catch {
+        for (const work of this.#queue.splice(0)) work.resolve({ refusal: this.refusal()! })
+        await pause(RECOVERY_PAUSE_MS, signal)
+      }
+    }
+  }
+
+  /** The same 24 bytes accepted before: the answer is the one it got then. */
+  async #markDuplicates({ overlaps }: MicroBatch): Promise<void> {
+    if (overlaps.length === 0) return
+    const { database, journal } = this.#settings
+    const found = await findAccepted(database, journal.lane, overlaps)
+    for (const [i, accepted] of found.entries()) {
+      const { work, row } = overlaps[i]!
+      const at = row * SIGNED_RECORD_BYTES
+      if (accepted === undefined || !sameRecord(work.rows, at, accepted.record)) continue
+      writeResult(work.results, row * RESULT_BYTES, { ...accepted, code: DUPLICATE })
+      this.#settings.metrics?.duplicate()
+    }
+  }
+}
+
+function sameRecord(rows: Uint8Array, at: number, record: Uint8Array): boolean {
+  for (let i = 0; i < RECORD_BYTES; i++) if (rows[at + i] !== record[i]) return false
+  return true
+}

@@ -1,0 +1,193 @@
+import { createHash } from 'node:crypto'
+import { readU16, readU32, readU64, writeU16, writeU32, writeU64 } from '../../protocol/bigEndian.ts'
+import { ROOT_BYTES } from '../../protocol/laneState.ts'
+import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
+import type { Bytes } from './keys.ts'
+
+// A journal entry: kind u8 | bodyLength u32 | hash of the entry before 32 | body | SHA-256 of (lane u32 | sequence u64 | all of it) 32
+//
+//   OPENED    batch u64 | asOf u32 | l1Block u64
+//   RECORDS   batch u64 | firstRow u32 | count u16 | ⌈count / 8⌉ verdict bits (lowest first) | count × signed record 88
+//   CLOSED    batch u64 | postRoot 31 | rowCount u32
+//   REDATED   firstBatch u64 | lastBatch u64 | asOf u32 | l1Block u64
+//
+// Verdict bits are what signatures came to, so that a replay needs no cryptography and the lane rebuilt from L1 may hold bad ones.
+
+export const EntryKind = { OPENED: 1, RECORDS: 2, CLOSED: 3, REDATED: 4 } as const
+
+export interface OpenedEntry {
+  readonly kind: typeof EntryKind.OPENED
+  readonly batch: number
+  readonly asOf: number
+  /** The block held final up to which the rules were known. */
+  readonly l1Block: bigint
+}
+
+export interface RecordsEntry {
+  readonly kind: typeof EntryKind.RECORDS
+  readonly batch: number
+  /** Rows of the batch before these. */
+  readonly firstRow: number
+  readonly count: number
+  readonly verdicts: Bytes
+  readonly rows: Bytes
+}
+
+export interface ClosedEntry {
+  readonly kind: typeof EntryKind.CLOSED
+  readonly batch: number
+  /** 31 bytes. */
+  readonly postRoot: Bytes
+  readonly rowCount: number
+}
+
+/** Batches `firstBatch` … `lastBatch`, none of them posted, are settled anew as of `asOf`. */
+export interface RedatedEntry {
+  readonly kind: typeof EntryKind.REDATED
+  readonly firstBatch: number
+  readonly lastBatch: number
+  readonly asOf: number
+  readonly l1Block: bigint
+}
+
+export type JournalEntry = OpenedEntry | RecordsEntry | ClosedEntry | RedatedEntry
+
+export const HASH_BYTES = 32
+const HEADER_BYTES = 5 + HASH_BYTES
+export const MAX_ENTRY_ROWS = 0xffff
+
+export interface EntryPlace {
+  readonly lane: number
+  readonly sequence: number
+}
+
+export function sealEntry(entry: JournalEntry, place: EntryPlace, previousHash: Bytes): { value: Bytes; hash: Bytes } {
+  const bodyLength = bodyBytes(entry)
+  const value = new Uint8Array(HEADER_BYTES + bodyLength + HASH_BYTES)
+  value[0] = entry.kind
+  writeU32(value, 1, bodyLength)
+  value.set(previousHash, 5)
+  writeBody(entry, value, HEADER_BYTES)
+  const hash = hashEntry(value, place)
+  value.set(hash, HEADER_BYTES + bodyLength)
+  return { value, hash }
+}
+
+/** Undefined unless it is, byte for byte, what was sealed at this place behind the entry of this hash. */
+export function openEntry(
+  value: Bytes,
+  place: EntryPlace,
+  previousHash: Bytes,
+): { entry: JournalEntry; hash: Bytes } | undefined {
+  if (value.length < HEADER_BYTES + HASH_BYTES) return undefined
+  const bodyLength = readU32(value, 1)
+  if (value.length !== HEADER_BYTES + bodyLength + HASH_BYTES) return undefined
+  if (Buffer.compare(value.subarray(5, HEADER_BYTES), previousHash) !== 0) return undefined
+  const hash = hashEntry(value, place)
+  if (Buffer.compare(value.subarray(HEADER_BYTES + bodyLength), hash) !== 0) return undefined
+  const entry = readBody(value[0]!, value.subarray(HEADER_BYTES, HEADER_BYTES + bodyLength))
+  return entry === undefined ? undefined : { entry, hash }
+}
+
+export function verdictOf(verdicts: Bytes, row: number): boolean {
+  return ((verdicts[row >>> 3]! >>> (row & 7)) & 1) === 1
+}
+
+function hashEntry(value: Bytes, place: EntryPlace): Bytes {
+  const where = new Uint8Array(12)
+  writeU32(where, 0, place.lane)
+  writeU64(where, 4, place.sequence)
+  return createHash('sha256')
+    .update(where)
+    .update(value.subarray(0, value.length - HASH_BYTES))
+    .digest()
+}
+
+function bodyBytes(entry: JournalEntry): number {
+  switch (entry.kind) {
+    case EntryKind.OPENED:
+      return 20
+    case EntryKind.RECORDS:
+      return 14 + Math.ceil(entry.count / 8) + entry.count * SIGNED_RECORD_BYTES
+    case EntryKind.CLOSED:
+      return 12 + ROOT_BYTES
+    case EntryKind.REDATED:
+      return 28
+    default:
+      return entry satisfies never
+  }
+}
+
+function writeBody(entry: JournalEntry, into: Bytes, at: number): void {
+  switch (entry.kind) {
+    case EntryKind.OPENED:
+      writeU64(into, at, entry.batch)
+      writeU32(into, at + 8, entry.asOf)
+      writeU64(into, at + 12, Number(entry.l1Block))
+      return
+    case EntryKind.RECORDS: {
+      if (entry.count > MAX_ENTRY_ROWS) throw new RangeError(`a journal entry holds ${MAX_ENTRY_ROWS} rows at most`)
+      const bits = Math.ceil(entry.count / 8)
+      writeU64(into, at, entry.batch)
+      writeU32(into, at + 8, entry.firstRow)
+      writeU16(into, at + 12, entry.count)
+      into.set(entry.verdicts.subarray(0, bits), at + 14)
+      into.set(entry.rows.subarray(0, entry.count * SIGNED_RECORD_BYTES), at + 14 + bits)
+      return
+    }
+    case EntryKind.CLOSED:
+      writeU64(into, at, entry.batch)
+      into.set(entry.postRoot, at + 8)
+      writeU32(into, at + 8 + ROOT_BYTES, entry.rowCount)
+      return
+    case EntryKind.REDATED:
+      writeU64(into, at, entry.firstBatch)
+      writeU64(into, at + 8, entry.lastBatch)
+      writeU32(into, at + 16, entry.asOf)
+      writeU64(into, at + 20, Number(entry.l1Block))
+      return
+    default:
+      entry satisfies never
+  }
+}
+
+function readBody(kind: number, body: Bytes): JournalEntry | undefined {
+  switch (kind) {
+    case EntryKind.OPENED:
+      if (body.length !== 20) return undefined
+      return { kind, batch: readU64(body, 0), asOf: readU32(body, 8), l1Block: BigInt(readU64(body, 12)) }
+    case EntryKind.RECORDS: {
+      if (body.length < 14) return undefined
+      const count = readU16(body, 12)
+      const bits = Math.ceil(count / 8)
+      if (body.length !== 14 + bits + count * SIGNED_RECORD_BYTES) return undefined
+      return {
+        kind,
+        batch: readU64(body, 0),
+        firstRow: readU32(body, 8),
+        count,
+        verdicts: body.subarray(14, 14 + bits),
+        rows: body.subarray(14 + bits),
+      }
+    }
+    case EntryKind.CLOSED:
+      if (body.length !== 12 + ROOT_BYTES) return undefined
+      return {
+        kind,
+        batch: readU64(body, 0),
+        postRoot: body.slice(8, 8 + ROOT_BYTES),
+        rowCount: readU32(body, 8 + ROOT_BYTES),
+      }
+    case EntryKind.REDATED:
+      if (body.length !== 28) return undefined
+      return {
+        kind,
+        firstBatch: readU64(body, 0),
+        lastBatch: readU64(body, 8),
+        asOf: readU32(body, 16),
+        l1Block: BigInt(readU64(body, 20)),
+      }
+    default:
+      return undefined
+  }
+}
