@@ -13,4 +13,5 @@ export interface ClosedBatch {
   /** Its entries in the journal, other batches' between them excluded. */
   readonly firstSequence: number
   readonly lastSequence: number
+  readonly closedAtMs: number
 }

@@ -3,6 +3,7 @@ import { chunksFor } from '../../protocol/chunk.ts'
 import type { LaneRules } from '../../protocol/laneRules.ts'
 import { LaneState } from '../../protocol/laneState.ts'
 import { INTERVAL_SECONDS, P256_CHUNK_RECORDS } from '../../protocol/limits.ts'
+import type { Outcome } from '../../protocol/outcome.ts'
 import { Settlement } from '../../protocol/settlement.ts'
 import type { ClosedBatch } from '../closedBatch.ts'
 
@@ -10,6 +11,7 @@ export interface OpenBatch {
   readonly index: number
   readonly asOf: number
   readonly openedAt: number
+  readonly openedAtMs: number
   readonly settlement: Settlement
   readonly firstPosition: number
   readonly firstSequence: number
@@ -24,7 +26,9 @@ export class LaneBook {
   readonly rules: LaneRules
   readonly state = new LaneState()
   open: OpenBatch | undefined
-  /** By index, rising; those that are final are taken out. */
+  /** Rows that a redating turned into no-ops, by position. */
+  readonly noOps = new Map<number, Outcome>()
+  /** By index, rising. */
   readonly closed = new Map<number, ClosedBatch>()
   lastIndex = 0
   lastAsOf: number
@@ -37,14 +41,13 @@ export class LaneBook {
     this.lastRoot = this.state.root()
   }
 
-  begin(asOf: number, openedAt: number, firstSequence: number): OpenBatch {
+  begin(opening: Pick<OpenBatch, 'asOf' | 'openedAt' | 'openedAtMs' | 'firstSequence'>): OpenBatch {
+    const { asOf, firstSequence } = opening
     this.open = {
+      ...opening,
       index: this.lastIndex + 1,
-      asOf,
-      openedAt,
       settlement: new Settlement(this.state, this.rules, asOf),
       firstPosition: this.state.position,
-      firstSequence,
       preRoots: [this.lastRoot],
       rowCount: 0,
       lastSequence: firstSequence,
@@ -59,7 +62,7 @@ export class LaneBook {
     if (open.rowCount % P256_CHUNK_RECORDS === 0) open.preRoots.push(this.state.root())
   }
 
-  close(lastSequence: number): ClosedBatch {
+  close(lastSequence: number, closedAtMs: number): ClosedBatch {
     const open = this.open!
     const chunkCount = chunksFor(open.rowCount)
     const postRoot = open.preRoots[chunkCount] ?? this.state.root()
@@ -73,6 +76,7 @@ export class LaneBook {
       firstPosition: open.firstPosition,
       firstSequence: open.firstSequence,
       lastSequence,
+      closedAtMs,
     }
     this.closed.set(batch.index, batch)
     this.lastIndex = batch.index

@@ -24,6 +24,7 @@ export interface MicroBatchInput {
   readonly asOf: number
   readonly l1Block: bigint
   readonly maxRows: number
+  readonly nowMs: number
   /** Entries the journal holds already. */
   readonly journalLength: number
 }
@@ -79,12 +80,13 @@ export class MicroBatchBuilder {
     const { open } = this.#book
     if (open === undefined || open.rowCount === 0) return
     this.#endSegment()
-    const batch = this.#book.close(this.#input.journalLength + this.#result.entries.length + 1)
+    const batch = this.#book.close(this.#nextSequence(), this.#input.nowMs)
     this.#result.entries.push({
       kind: EntryKind.CLOSED,
       batch: batch.index,
       postRoot: batch.postRoot,
       rowCount: batch.rowCount,
+      closedAtMs: batch.closedAtMs,
     })
     this.#result.closed.push(batch)
   }
@@ -130,8 +132,8 @@ export class MicroBatchBuilder {
 
   #begin() {
     this.#endSegment()
-    const { asOf, now, journalLength } = this.#input
-    return this.#book.begin(asOf, now, journalLength + this.#result.entries.length + 1)
+    const { asOf, now, nowMs } = this.#input
+    return this.#book.begin({ asOf, openedAt: now, openedAtMs: nowMs, firstSequence: this.#nextSequence() })
   }
 
   #accept(rows: Uint8Array, at: number, results: Uint8Array, row: number): void {
@@ -155,11 +157,17 @@ export class MicroBatchBuilder {
     }
     const segment = this.#segment
     segment.rows.set(rows.subarray(at, at + SIGNED_RECORD_BYTES), segment.count++ * SIGNED_RECORD_BYTES)
-    this.#result.operations.push(recordIndexPut(book.lane, rows, at, { position, amountMicro, batch: open.index }))
+    const place = { position, amountMicro, batch: open.index, sequence: this.#nextSequence(), row: segment.count - 1 }
+    this.#result.operations.push(recordIndexPut(book.lane, rows, at, place))
     this.#result.accepted++
     writeResult(results, row * RESULT_BYTES, { code: Outcome.SETTLED, position, amountMicro })
     book.countRow()
     if (open.rowCount === this.#input.maxRows) this.closeBatch()
+  }
+
+  /** Of the entry that would be pushed now: a segment's, until it ends. */
+  #nextSequence(): number {
+    return this.#input.journalLength + this.#result.entries.length + 1
   }
 
   #endSegment(): void {
@@ -167,11 +175,12 @@ export class MicroBatchBuilder {
     if (segment === undefined) return
     this.#segment = undefined
     const open = this.#book.open
-    if (open !== undefined) open.lastSequence = this.#input.journalLength + this.#result.entries.length + 1
+    if (open !== undefined) open.lastSequence = this.#nextSequence()
     this.#result.entries.push({
       kind: EntryKind.RECORDS,
       batch: segment.batch,
       firstRow: segment.firstRow,
+      writtenAtMs: this.#input.nowMs,
       count: segment.count,
       verdicts: new Uint8Array(Math.ceil(segment.count / 8)).fill(0xff),
       rows: segment.rows,

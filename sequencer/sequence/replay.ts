@@ -1,4 +1,5 @@
 import type { LaneRules } from '../../protocol/laneRules.ts'
+import { Outcome } from '../../protocol/outcome.ts'
 import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
 import { dataCorrupted } from '../store/corrupted.ts'
 import { type ClosedEntry, EntryKind, type RecordsEntry, type RedatedEntry, verdictOf } from '../store/entry.ts'
@@ -54,7 +55,12 @@ class Replay {
   opened(batch: number, asOf: number, sequence: number, now: number): void {
     const book = this.#book
     if (book.open !== undefined || batch !== book.lastIndex + 1) throw this.#wrong(sequence)
-    book.begin(this.#datingOf(batch)?.asOf ?? asOf, now, sequence)
+    book.begin({
+      asOf: this.#datingOf(batch)?.asOf ?? asOf,
+      openedAt: now,
+      openedAtMs: Date.now(),
+      firstSequence: sequence,
+    })
   }
 
   records(entry: RecordsEntry, sequence: number): void {
@@ -63,7 +69,9 @@ class Replay {
     if (open === undefined || entry.batch !== open.index || entry.firstRow !== open.rowCount)
       throw this.#wrong(sequence)
     for (let row = 0; row < entry.count; row++) {
-      open.settlement.settle(entry.rows, row * SIGNED_RECORD_BYTES, verdictOf(entry.verdicts, row))
+      const at = row * SIGNED_RECORD_BYTES
+      const outcome = open.settlement.settle(entry.rows, at, verdictOf(entry.verdicts, row))
+      if (outcome !== Outcome.SETTLED && outcome !== Outcome.EMPTY) book.noOps.set(book.state.position - 1, outcome)
       book.countRow()
     }
     open.lastSequence = sequence
@@ -74,7 +82,7 @@ class Replay {
     if (open === undefined || entry.batch !== open.index || entry.rowCount !== open.rowCount)
       throw this.#wrong(sequence)
     const dating = this.#datingOf(entry.batch)
-    const { postRoot } = this.#book.close(sequence)
+    const { postRoot } = this.#book.close(sequence, entry.closedAtMs)
     // A batch that was dated anew after it closed came to another root then.
     const sameDate = dating === undefined || dating.sequence < sequence
     if (sameDate && Buffer.compare(postRoot, entry.postRoot) !== 0) {

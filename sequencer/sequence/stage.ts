@@ -35,6 +35,8 @@ export interface SequenceSettings {
   readonly metrics?: SequenceMetrics | undefined
   /** Told of each closed batch, durable. */
   readonly onClosed: (batch: ClosedBatch) => void
+  /** Something that must not happen: the service has to stop. */
+  readonly onFault: (error: unknown) => void
 }
 
 /** A submission on its way: its place in the lane's order is taken when it is made. */
@@ -148,20 +150,12 @@ export class SequenceStage {
 
   /** Closes the open batch if it is as old as it may get. */
   tick(): void {
-    const { open } = this.#book
-    if (open === undefined || this.#running !== undefined) return
-    if (this.#settings.clock.now() - open.openedAt >= this.#settings.maxAgeSeconds)
-      void this.closeBatch().catch(() => {})
+    if (this.#isOld()) void this.#exclusive(async () => this.#isOld() && (await this.#close())).catch(() => {})
   }
 
   /** Closes the open batch, if there is one. */
   closeBatch(): Promise<void> {
-    return this.#exclusive(async () => {
-      const builder = this.#builder(this.#book.open?.asOf ?? 0, 0)
-      const undo = this.#book.mark()
-      builder.closeBatch()
-      await this.#write(builder.finish(), undo)
-    })
+    return this.#exclusive(() => this.#close())
   }
 
   /** Batches from `firstBatch` on, none of them posted, are too old for L1: settles them anew. False while that is impossible. */
@@ -195,6 +189,18 @@ export class SequenceStage {
     for (const work of this.#queue.splice(0)) work.resolve({ refusal: this.refusal()! })
   }
 
+  async #close(): Promise<void> {
+    const undo = this.#book.mark()
+    const builder = this.#builder(0, 0)
+    builder.closeBatch()
+    await this.#write(builder.finish(), undo)
+  }
+
+  #isOld(): boolean {
+    const { open } = this.#book
+    return open !== undefined && this.#settings.clock.now() - open.openedAt >= this.#settings.maxAgeSeconds
+  }
+
   #exclusive<T>(run: () => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#commands.push(() => run().then(resolve, reject))
@@ -215,6 +221,7 @@ export class SequenceStage {
   }
 
   async #run(): Promise<void> {
+    await Promise.resolve() // what wakes it may be in the middle of a command
     for (;;) {
       const command = this.#commands.shift()
       if (command !== undefined) await command()
@@ -242,23 +249,38 @@ export class SequenceStage {
       for (const work of works) work.resolve({ refusal: refusal ?? this.refusal()! })
       return
     }
-    const builder = this.#builder(asOf, rows)
     const undo = this.#book.mark()
+    let micro: MicroBatch
     try {
+      const builder = this.#builder(asOf, rows)
       for (const work of works) builder.apply(work)
-      const micro = builder.finish()
-      await this.#write(micro, undo)
-      await this.#markDuplicates(micro)
-      this.#settings.metrics?.written(works.length, micro, (performance.now() - works[0]!.queuedAt) / 1000)
-    } catch {
-      for (const work of works) {
-        work.resolve({
-          refusal: { code: 'NOT_ACCEPTING', message: 'the journal cannot be written', retryAfterMs: 1_000 },
-        })
-      }
+      micro = builder.finish()
+    } catch (error) {
+      undo()
+      this.#halt(error, works)
       return
     }
+    try {
+      await this.#write(micro, undo)
+    } catch {
+      for (const work of works) work.resolve({ refusal: this.refusal()! })
+      return
+    }
+    try {
+      await this.#markDuplicates(micro)
+    } catch (error) {
+      this.#halt(error, works)
+      return
+    }
+    this.#settings.metrics?.written(works.length, micro, (performance.now() - works[0]!.queuedAt) / 1000)
     for (const { resolve, results } of works) resolve({ results })
+  }
+
+  /** A fault of ours: never commit on doubt. */
+  #halt(error: unknown, works: readonly QueuedWork[]): void {
+    this.hold('fault', 'the sequencer has met a fault and stops')
+    for (const work of works) work.resolve({ refusal: this.refusal()! })
+    this.#settings.onFault(error)
   }
 
   #builder(asOf: number, rows: number): MicroBatchBuilder {
@@ -266,6 +288,7 @@ export class SequenceStage {
     const input = {
       now: clock.now(),
       asOf,
+      nowMs: Date.now(),
       l1Block: view.finalBlock,
       maxRows: maxBatchRows,
       journalLength: journal.length,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readU16, readU32, readU64, writeU16, writeU32, writeU64 } from '../../protocol/bigEndian.ts'
+import { readU16, readU32, readU48, readU64, writeU16, writeU32, writeU48, writeU64 } from '../../protocol/bigEndian.ts'
 import { ROOT_BYTES } from '../../protocol/laneState.ts'
 import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
 import type { Bytes } from './keys.ts'
@@ -7,8 +7,8 @@ import type { Bytes } from './keys.ts'
 // A journal entry: kind u8 | bodyLength u32 | hash of the entry before 32 | body | SHA-256 of (lane u32 | sequence u64 | all of it) 32
 //
 //   OPENED    batch u64 | asOf u32 | l1Block u64
-//   RECORDS   batch u64 | firstRow u32 | count u16 | ⌈count / 8⌉ verdict bits (lowest first) | count × signed record 88
-//   CLOSED    batch u64 | postRoot 31 | rowCount u32
+//   RECORDS   batch u64 | firstRow u32 | writtenAt u48 (ms) | count u16 | ⌈count / 8⌉ verdict bits (lowest first) | count × signed record 88
+//   CLOSED    batch u64 | postRoot 31 | rowCount u32 | closedAt u48 (ms)
 //   REDATED   firstBatch u64 | lastBatch u64 | asOf u32 | l1Block u64
 //
 // Verdict bits are what signatures came to, so that a replay needs no cryptography and the lane rebuilt from L1 may hold bad ones.
@@ -28,6 +28,8 @@ export interface RecordsEntry {
   readonly batch: number
   /** Rows of the batch before these. */
   readonly firstRow: number
+  /** Unix milliseconds by the sequencer's clock: for people, nothing is decided by it. */
+  readonly writtenAtMs: number
   readonly count: number
   readonly verdicts: Bytes
   readonly rows: Bytes
@@ -39,6 +41,7 @@ export interface ClosedEntry {
   /** 31 bytes. */
   readonly postRoot: Bytes
   readonly rowCount: number
+  readonly closedAtMs: number
 }
 
 /** Batches `firstBatch` … `lastBatch`, none of them posted, are settled anew as of `asOf`. */
@@ -108,9 +111,9 @@ function bodyBytes(entry: JournalEntry): number {
     case EntryKind.OPENED:
       return 20
     case EntryKind.RECORDS:
-      return 14 + Math.ceil(entry.count / 8) + entry.count * SIGNED_RECORD_BYTES
+      return 20 + Math.ceil(entry.count / 8) + entry.count * SIGNED_RECORD_BYTES
     case EntryKind.CLOSED:
-      return 12 + ROOT_BYTES
+      return 18 + ROOT_BYTES
     case EntryKind.REDATED:
       return 28
     default:
@@ -130,15 +133,17 @@ function writeBody(entry: JournalEntry, into: Bytes, at: number): void {
       const bits = Math.ceil(entry.count / 8)
       writeU64(into, at, entry.batch)
       writeU32(into, at + 8, entry.firstRow)
-      writeU16(into, at + 12, entry.count)
-      into.set(entry.verdicts.subarray(0, bits), at + 14)
-      into.set(entry.rows.subarray(0, entry.count * SIGNED_RECORD_BYTES), at + 14 + bits)
+      writeU48(into, at + 12, entry.writtenAtMs)
+      writeU16(into, at + 18, entry.count)
+      into.set(entry.verdicts.subarray(0, bits), at + 20)
+      into.set(entry.rows.subarray(0, entry.count * SIGNED_RECORD_BYTES), at + 20 + bits)
       return
     }
     case EntryKind.CLOSED:
       writeU64(into, at, entry.batch)
       into.set(entry.postRoot, at + 8)
       writeU32(into, at + 8 + ROOT_BYTES, entry.rowCount)
+      writeU48(into, at + 12 + ROOT_BYTES, entry.closedAtMs)
       return
     case EntryKind.REDATED:
       writeU64(into, at, entry.firstBatch)
@@ -157,26 +162,28 @@ function readBody(kind: number, body: Bytes): JournalEntry | undefined {
       if (body.length !== 20) return undefined
       return { kind, batch: readU64(body, 0), asOf: readU32(body, 8), l1Block: BigInt(readU64(body, 12)) }
     case EntryKind.RECORDS: {
-      if (body.length < 14) return undefined
-      const count = readU16(body, 12)
+      if (body.length < 20) return undefined
+      const count = readU16(body, 18)
       const bits = Math.ceil(count / 8)
-      if (body.length !== 14 + bits + count * SIGNED_RECORD_BYTES) return undefined
+      if (body.length !== 20 + bits + count * SIGNED_RECORD_BYTES) return undefined
       return {
         kind,
         batch: readU64(body, 0),
         firstRow: readU32(body, 8),
+        writtenAtMs: readU48(body, 12),
         count,
-        verdicts: body.subarray(14, 14 + bits),
-        rows: body.subarray(14 + bits),
+        verdicts: body.subarray(20, 20 + bits),
+        rows: body.subarray(20 + bits),
       }
     }
     case EntryKind.CLOSED:
-      if (body.length !== 12 + ROOT_BYTES) return undefined
+      if (body.length !== 18 + ROOT_BYTES) return undefined
       return {
         kind,
         batch: readU64(body, 0),
         postRoot: body.slice(8, 8 + ROOT_BYTES),
         rowCount: readU32(body, 8 + ROOT_BYTES),
+        closedAtMs: readU48(body, 12 + ROOT_BYTES),
       }
     case EntryKind.REDATED:
       if (body.length !== 28) return undefined

@@ -1,0 +1,96 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { LaneRules } from '../../protocol/laneRules.ts'
+import { silentLogger } from '../../runtime/log.ts'
+import type { ClosedBatch } from '../../sequencer/closedBatch.ts'
+import { replayLane } from '../../sequencer/sequence/replay.ts'
+import { SequenceStage } from '../../sequencer/sequence/stage.ts'
+import { type Database, openDatabase } from '../../sequencer/store/database.ts'
+import { LaneJournal } from '../../sequencer/store/journal.ts'
+import { readResult } from '../../sequencer/submission.ts'
+import { Fleet } from '../support/fleet.ts'
+
+export const OWNER = { chainId: 31337, rollup: '0x00000000000000000000000000000000000000aa' }
+export const NAME = { chainId: 31337n, rollup: OWNER.rollup as `0x${string}`, lane: 0 }
+export const T0 = 900 * 1_900_000
+export const ACTIVE_FROM = T0 - 7200
+
+export function localFleet(evses = 8): Fleet {
+  return new Fleet({ evses, firstInterval: T0 / 15, name: NAME })
+}
+
+export async function temporaryFolder(): Promise<AsyncDisposable & { path: string }> {
+  const path = await mkdtemp(join(tmpdir(), 'backfeed-'))
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
+}
+
+export interface LocalLane extends AsyncDisposable {
+  readonly stage: SequenceStage
+  readonly journal: LaneJournal
+  readonly database: Database
+  readonly closed: ClosedBatch[]
+  readonly faults: unknown[]
+  readonly clock: { seconds: number }
+  readonly view: { rules: LaneRules; finalTime: number; finalBlock: bigint }
+}
+
+/** A lane's sequence stage over a store on disk, without L1. */
+export async function openLocalLane(
+  folder: string,
+  rules: LaneRules,
+  options: { seconds?: number; maxBatchRows?: number; wrap?: (database: Database) => Database } = {},
+): Promise<LocalLane> {
+  const opened = await openDatabase(folder, OWNER)
+  const database = options.wrap?.(opened) ?? opened
+  try {
+    const journal = await LaneJournal.open(database, 0)
+    const clock = { seconds: options.seconds ?? T0 + 3600 }
+    const view = { rules, finalTime: clock.seconds - 60, finalBlock: 7n }
+    const book = await replayLane({ journal, rules, openedAsOf: ACTIVE_FROM, now: clock.seconds })
+    const closed: ClosedBatch[] = []
+    const faults: unknown[] = []
+    const stage = new SequenceStage({
+      book,
+      journal,
+      database,
+      view,
+      clock: { now: () => clock.seconds },
+      openedAsOf: ACTIVE_FROM,
+      aheadSeconds: 60,
+      maxAgeSeconds: 60,
+      maxBatchRows: options.maxBatchRows ?? 1408,
+      maxWriteRows: 4096,
+      maxBacklog: 1000,
+      log: silentLogger(),
+      onClosed: (batch) => closed.push(batch),
+      onFault: (error) => faults.push(error),
+    })
+    const close = async (): Promise<void> => {
+      await stage.stop()
+      journal.close()
+      await database.close()
+    }
+    return { stage, journal, database, closed, faults, clock, view, [Symbol.asyncDispose]: close }
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+/** Sequences rows whose signatures are taken for good unless `verdicts` say otherwise. */
+export async function sequence(
+  stage: SequenceStage,
+  rows: Uint8Array,
+  verdicts?: readonly number[],
+): Promise<ReturnType<typeof readResult>[]> {
+  const count = rows.length / 88
+  const work = stage.enqueue(rows, count)
+  work.verdicts.set(verdicts ?? Array(count).fill(1))
+  work.verified()
+  const answer = await work.answer
+  if (answer.refusal !== undefined) throw new Error(`${answer.refusal.code}: ${answer.refusal.message}`)
+  return Array.from({ length: count }, (_, i) => readResult(answer.results, i * 16))
+}
+
+export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')

@@ -1,0 +1,124 @@
+import { recordDomain, recordMessage, type LaneName } from '../../protocol/domain.ts'
+import { encodeContractDescriptor, encodeEvseDescriptor } from '../../protocol/descriptor.ts'
+import { LaneRules } from '../../protocol/laneRules.ts'
+import { type DischargeRecord, encodeRecord, SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
+import { encodeTariff, tariffFrom } from '../../protocol/tariff.ts'
+import { type EvseKey, evseKey, signP256 } from './generators/evseKey.ts'
+import { Random } from './generators/random.ts'
+
+export interface FleetOptions {
+  readonly evses: number
+  readonly contracts?: number
+  readonly seed?: number
+  /** First interval of every charger's first record. */
+  readonly firstInterval: number
+  readonly name: LaneName
+}
+
+export const FLEET_RATED_W = 11_000
+export const FLEET_CAPACITY_WH = 60_000
+export const FLEET_PRICE_NANO = 500_000
+
+/** Every 1.2 times; hotter than 45 °C 0.8; above 55 °C nothing. */
+export const FLEET_TARIFF = encodeTariff(
+  tariffFrom({
+    socToleranceBps: 500,
+    maxIncentiveBps: 15_000,
+    tiers: { powerW: [0, 7_000], sessionIntervals: [0], bps: [[10_000], [12_000]] },
+    thermal: [
+      { fromC: 0, bps: 10_000 },
+      { fromC: 45, bps: 8_000 },
+      { fromC: 55, bps: 0 },
+    ],
+  }),
+)
+
+/** Chargers that discharge interval after interval, and sign what they measure: every record settles where there is a price. */
+export class Fleet {
+  readonly keys: readonly EvseKey[]
+  readonly evseDescriptors: readonly Uint8Array[]
+  readonly contractDescriptors: readonly Uint8Array[]
+  readonly domain: Uint8Array
+  readonly contracts: number
+  readonly #next: number[]
+  readonly #meterWh: number[]
+
+  constructor(options: FleetOptions) {
+    const random = new Random(options.seed ?? 1)
+    this.contracts = options.contracts ?? options.evses
+    this.domain = recordDomain(options.name)
+    this.keys = Array.from({ length: options.evses }, () => evseKey(random))
+    this.evseDescriptors = this.keys.map((key, slot) =>
+      encodeEvseDescriptor({
+        key: key.publicKey,
+        ratedW: FLEET_RATED_W,
+        lat: 487_000_000 + slot,
+        lon: 91_000_000 + slot,
+        radiusM: 50,
+        depositMicro: 0n,
+      }),
+    )
+    this.contractDescriptors = Array.from({ length: this.contracts }, (_, slot) =>
+      encodeContractDescriptor({
+        vehicle: BigInt(slot + 1),
+        incentiveBps: 12_000,
+        capacityWh: FLEET_CAPACITY_WH,
+        vehicleKey: undefined,
+      }),
+    )
+    this.#next = this.keys.map(() => options.firstInterval)
+    this.#meterWh = this.keys.map(() => 1_000_000)
+  }
+
+  /** The charger's next record, an interval long. */
+  next(evse: number, changes: Partial<DischargeRecord> = {}): DischargeRecord {
+    const energyWh = 20 + (this.#next[evse]! % 20)
+    this.#meterWh[evse]! += energyWh
+    return {
+      evse,
+      contract: evse % this.contracts,
+      start: this.#next[evse]!++,
+      intervals: 1,
+      energyWh,
+      meterEndWh: this.#meterWh[evse]!,
+      socDrop: 8,
+      tempC: 30,
+      ...changes,
+    }
+  }
+
+  /** Where the charger's next record starts. */
+  nextStart(evse: number): number {
+    return this.#next[evse]!
+  }
+
+  /** Record and signature, 88 bytes. */
+  sign(record: DischargeRecord, signer = record.evse): Uint8Array {
+    const row = new Uint8Array(SIGNED_RECORD_BYTES)
+    encodeRecord(record, row)
+    const descriptor = this.evseDescriptors[record.evse] ?? this.evseDescriptors[0]!
+    const place = new DataView(descriptor.buffer, descriptor.byteOffset + 67)
+    const message = recordMessage(this.domain, row.subarray(0, 24), place.getInt32(0), place.getInt32(4))
+    row.set(signP256(this.keys[signer] ?? this.keys[0]!, message), 24)
+    return row
+  }
+
+  /** `count` rows of the chargers in turn. */
+  rows(count: number): Uint8Array {
+    const rows = new Uint8Array(count * SIGNED_RECORD_BYTES)
+    for (let i = 0; i < count; i++) rows.set(this.sign(this.next(i % this.keys.length)), i * SIGNED_RECORD_BYTES)
+    return rows
+  }
+
+  /** What L1 would say: everything active since `activeFrom`, priced and funded throughout. */
+  rules(activeFrom: number, fundedMicro = 10n ** 15n): LaneRules {
+    const rules = new LaneRules()
+    rules.applyEvsesRegistered({ firstSlot: 0, activeFrom, descriptors: Buffer.concat(this.evseDescriptors) })
+    rules.applyContractsEnrolled({ firstSlot: 0, activeFrom, descriptors: Buffer.concat(this.contractDescriptors) })
+    const fromPeriod = Math.floor(activeFrom / 900)
+    rules.applyTariffSet({ version: 0, fromPeriod, tariff: FLEET_TARIFF })
+    rules.applyPricesSet({ firstPeriod: fromPeriod, prices: Array(400).fill(FLEET_PRICE_NANO) })
+    rules.applyCheckpointAdded({ index: 0, effectiveFrom: activeFrom, fundedMicro })
+    return rules
+  }
+}
