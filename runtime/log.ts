@@ -1,9 +1,12 @@
-import { type DestinationStream, type Logger as PinoLogger, type LoggerOptions, pino, stdSerializers } from 'pino'
+import { type DestinationStream, type Logger as PinoLogger, type LoggerOptions, pino } from 'pino'
 import { BackfeedError, describeError } from './errors.ts'
 
 export type Logger = PinoLogger
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+/** Of a message or stack of an error that is not ours. */
+const MAX_ERROR_CHARS = 2_000
+
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
 export interface LogSettings {
@@ -45,7 +48,7 @@ export function silentLogger(): Logger {
 
 /** `bigint` is common in our fields and JSON has none. */
 function serializeError(error: unknown): unknown {
-  if (!(error instanceof BackfeedError)) return error instanceof Error ? stdSerializers.err(error) : String(error)
+  if (!(error instanceof BackfeedError)) return error instanceof Error ? serializeForeign(error) : String(error)
   const details = Object.entries(error.details).map(([key, value]) => [
     key,
     typeof value === 'bigint' ? value.toString() : value,
@@ -57,4 +60,10 @@ function serializeError(error: unknown): unknown {
     details: Object.fromEntries(details),
     stack: error.stack,
   }
+}
+
+/** viem puts whole request bodies into its messages, blobs too: a megabyte a line. */
+function serializeForeign(error: Error): unknown {
+  const clip = (text: string): string => (text.length > MAX_ERROR_CHARS ? `${text.slice(0, MAX_ERROR_CHARS)}…` : text)
+  return { type: error.name, message: clip(describeError(error)), stack: clip(error.stack ?? '') }
 }

@@ -83,8 +83,13 @@ export function beaconSource(config: BeaconConfig): BlobSource {
       const id = await blockId(request.block, signal)
       const wanted = request.versionedHashes.map((hash) => `versioned_hashes=${hash}`).join('&')
       try {
-        const answer = await get(`/eth/v1/beacon/blobs/${id}?${wanted}`, signal)
-        return parse(blobsSchema, answer, base).data.map(fromHex)
+        const filtered = parse(blobsSchema, await get(`/eth/v1/beacon/blobs/${id}?${wanted}`, signal), base)
+        // Some nodes (anvil) understand one hash only, or none: then all of the block's.
+        const answer =
+          filtered.data.length >= request.versionedHashes.length
+            ? filtered
+            : parse(blobsSchema, await get(`/eth/v1/beacon/blobs/${id}`, signal), base)
+        return answer.data.map(fromHex)
       } catch (error) {
         if (!(error instanceof BackfeedError) || error.code !== 'BEACON_REFUSED' || error.retryable) throw error
         const answer = await get(`/eth/v1/beacon/blob_sidecars/${id}`, signal)

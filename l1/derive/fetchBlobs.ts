@@ -1,4 +1,5 @@
 import type { Hex } from 'viem'
+import { BLOB_BYTES } from '../../protocol/chunk.ts'
 import { BackfeedError, describeError, isBackfeedError } from '../../runtime/errors.ts'
 import { blobToCommitment, versionedHash } from '../kzg.ts'
 import type { BlobRequest, BlobSource } from './beacon.ts'
@@ -56,6 +57,7 @@ export async function fetchBlobs(from: BlobSources, request: BlobRequest, signal
 async function identify(blobs: readonly Uint8Array[], wanted: readonly Hex[]): Promise<Map<Hex, Uint8Array>> {
   const matched = new Map<Hex, Uint8Array>()
   for (const blob of blobs) {
+    if (blob.length !== BLOB_BYTES) continue
     if (matched.size === new Set(wanted).size) break
     let hash: Hex
     try {
