@@ -1,0 +1,213 @@
+import type { Stream, StreamMessageEvent } from '@libp2p/interface'
+import {
+  AnswerStatus,
+  decodeRequest,
+  encodeAnswerFrame,
+  FrameReader,
+  MAX_REQUEST_FRAME_BYTES,
+  type RecordRequest,
+  type RefusalStatus,
+  requestIdOf,
+} from '../../protocol/wire.ts'
+import type { Logger } from '../../runtime/log.ts'
+import {
+  LIBP2P_CLOSE_TIMEOUT_MS,
+  LIBP2P_FRAME_TIMEOUT_MS,
+  LIBP2P_MAX_STREAM_REQUESTS,
+  LIBP2P_WRITE_HIGH_WATER_BYTES,
+} from '../limits.ts'
+import type { SubmissionAnswer } from '../submission.ts'
+import type { Intake } from './intake.ts'
+
+export interface RecordStreamParts {
+  stream: Stream
+  /** What admission counts shares by. */
+  peer: string
+  intake: Intake
+  log: Logger
+  /** Requests that may wait for their answers. Default LIBP2P_MAX_STREAM_REQUESTS. */
+  maxRequests?: number
+}
+
+const refusalStatus = {
+  OVERLOADED: AnswerStatus.OVERLOADED,
+  PEER_LIMIT: AnswerStatus.OVERLOADED,
+  NOT_ACCEPTING: AnswerStatus.NOT_ACCEPTING,
+  UNKNOWN_LANE: AnswerStatus.UNKNOWN_LANE,
+} as const satisfies Record<string, RefusalStatus>
+
+/**
+ * One record stream of a peer: frames in, answers out in the order in which they become known. It is read only while fewer than
+ * `maxRequests` wait and the peer takes its answers; otherwise it is paused, yamux grants no more window, and the peer stops.
+ */
+export class RecordStream {
+  readonly #parts: RecordStreamParts
+  readonly #stream: Stream
+  readonly #reader = new FrameReader(MAX_REQUEST_FRAME_BYTES)
+  readonly #maxRequests: number
+  #waiting = 0
+  /** No more requests are taken; the stream ends when the last answer is out. */
+  #ending = false
+  #closed = false
+  #paused = false
+  #pumping = false
+  #partialSinceMs: number | undefined
+
+  constructor(parts: RecordStreamParts) {
+    this.#parts = parts
+    this.#stream = parts.stream
+    this.#maxRequests = parts.maxRequests ?? LIBP2P_MAX_STREAM_REQUESTS
+    this.#stream.addEventListener('drain', () => queueMicrotask(() => this.#pump()))
+    this.#stream.addEventListener('remoteCloseWrite', () => queueMicrotask(() => this.#end()))
+    this.#stream.addEventListener('close', () => {
+      this.#closed = true
+    })
+    this.#stream.addEventListener('message', (event) => this.#receive(event))
+  }
+
+  get waiting(): number {
+    return this.#waiting
+  }
+
+  /** Ends a stream that began a frame and does not finish it. To be called every second or so. */
+  checkStalled(nowMs: number): void {
+    if (this.#partialSinceMs === undefined || this.#paused) return
+    if (nowMs - this.#partialSinceMs < LIBP2P_FRAME_TIMEOUT_MS) return
+    this.#parts.intake.metrics.refused('libp2p', 'STALLED')
+    this.#stream.abort(new Error('a frame did not arrive in time'))
+  }
+
+  #receive(event: StreamMessageEvent): void {
+    if (this.#ending) return
+    const { data } = event
+    if (data instanceof Uint8Array) this.#reader.push(data)
+    else for (const piece of data) this.#reader.push(piece)
+    this.#pump()
+  }
+
+  /**
+   * Takes what can be taken, then sets the flow. `resume` hands over what had been buffered before it returns, and would undo a `pause` made
+   * meanwhile: so nothing pauses inside it, and the loop looks again after it.
+   */
+  #pump(): void {
+    if (this.#pumping) return
+    this.#pumping = true
+    try {
+      for (;;) {
+        this.#takeFrames()
+        if (
+          this.#closed ||
+          this.#ending ||
+          this.#stream.readStatus === 'closed' ||
+          this.#stream.readStatus === 'closing'
+        )
+          return
+        const wanted = !this.#mayRead()
+        if (wanted === this.#paused) return
+        this.#paused = wanted
+        if (wanted) this.#stream.pause()
+        else this.#stream.resume()
+        if (wanted) return
+      }
+    } finally {
+      this.#pumping = false
+    }
+  }
+
+  #mayRead(): boolean {
+    return (
+      this.#waiting < this.#maxRequests &&
+      !this.#stream.writableNeedsDrain &&
+      this.#stream.writeBufferLength < LIBP2P_WRITE_HIGH_WATER_BYTES
+    )
+  }
+
+  #takeFrames(): void {
+    while (!this.#ending && !this.#closed && this.#mayRead()) {
+      const payload = this.#reader.takeFrame()
+      if (payload === undefined) {
+        this.#partialSinceMs = this.#reader.pendingBytes > 0 ? (this.#partialSinceMs ?? Date.now()) : undefined
+        return
+      }
+      this.#partialSinceMs = undefined
+      const request = payload === 'BAD_LENGTH' ? undefined : decodeRequest(payload)
+      if (request === undefined) {
+        this.#refuseFrame(payload === 'BAD_LENGTH' ? 0 : requestIdOf(payload))
+        return
+      }
+      this.#serve(request)
+    }
+  }
+
+  #serve(request: RecordRequest): void {
+    const { intake, peer, log } = this.#parts
+    const { requestId, lane, rows, count } = request
+    const admitted = intake.admit('libp2p', peer, count)
+    if (admitted.ticket === undefined) {
+      const { code, retryAfterMs } = admitted.refusal
+      this.#send(encodeAnswerFrame({ requestId, status: refusalStatus[code], retryAfterMs }))
+      return
+    }
+    this.#waiting++
+    intake
+      .submit('libp2p', admitted.ticket, { lane, rows, count })
+      .then((answer) => this.#answer(requestId, answer))
+      .catch((error: unknown) => {
+        log.error({ err: error, peer }, 'a record stream failed')
+        this.#stream.abort(new Error('internal fault'))
+      })
+  }
+
+  #answer(requestId: number, answer: SubmissionAnswer): void {
+    this.#waiting--
+    const { refusal } = answer
+    this.#send(
+      refusal === undefined
+        ? encodeAnswerFrame({ requestId, status: AnswerStatus.RESULTS, results: answer.results })
+        : encodeAnswerFrame({ requestId, status: refusalStatus[refusal.code], retryAfterMs: refusal.retryAfterMs }),
+    )
+    if (this.#ending) this.#finishIfDone()
+    else this.#pump()
+  }
+
+  /** A peer that sent a bad frame cannot be understood any more: it is told so, and the stream ends. */
+  #refuseFrame(requestId: number): void {
+    this.#parts.intake.metrics.refused('libp2p', 'BAD_FRAME')
+    this.#send(encodeAnswerFrame({ requestId, status: AnswerStatus.BAD_FRAME, retryAfterMs: 0 }))
+    this.#ending = true
+    if (!this.#paused) this.#stream.pause() // what else it sends is not wanted
+    this.#finishIfDone()
+  }
+
+  #send(frame: Uint8Array): void {
+    if (this.#closed || this.#stream.writeStatus !== 'writable') return
+    try {
+      this.#stream.send(frame)
+    } catch (error) {
+      // The stream broke under us; its close event follows. The peer sends the records again and is told DUPLICATE.
+      this.#parts.log.debug({ err: error, peer: this.#parts.peer }, 'an answer could not be sent')
+    }
+  }
+
+  /** The peer sends no more. */
+  #end(): void {
+    this.#pump()
+    this.#ending = true
+    this.#finishIfDone()
+  }
+
+  #finishIfDone(): void {
+    if (this.#waiting > 0 || this.#closed) return
+    void this.#close()
+  }
+
+  /** What the peer still sends is never read, so after the last answer the stream is reset. */
+  async #close(): Promise<void> {
+    try {
+      await this.#stream.close({ signal: AbortSignal.timeout(LIBP2P_CLOSE_TIMEOUT_MS) })
+      if (this.#stream.status === 'open') this.#stream.abort(new Error('ended after a bad frame'))
+    } catch {
+      this.#stream.abort(new Error('the peer does not take its answers'))
+    }
+  }
+}
