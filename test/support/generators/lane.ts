@@ -125,7 +125,8 @@ export function randomTariff(random: Random, maxIncentiveBps = 0xffff): Tariff {
     sessionIntervals: rising(4, 500, UNREACHED_U32),
     tierBps: Array.from({ length: 16 }, () => (random.chance(0.1) ? 0xffff : random.int(0, 30_000))),
     thermalC: rising(8, 150, UNREACHED_TEMP_C),
-    thermalBps: Array.from({ length: 8 }, () => (random.chance(0.2) ? 0 : random.int(1, 0xffff))),
+    // Never 0 from the first step on: some temperature must pay.
+    thermalBps: Array.from({ length: 8 }, (_, i) => (i > 0 && random.chance(0.2) ? 0 : random.int(1, 0xffff))),
   }
 }
 

@@ -114,18 +114,18 @@ function shoot(random: Random, world: World, aim: Aim): DischargeRecord {
 
 function goodRecord(random: Random, world: World): DischargeRecord {
   const { facts, stretch, asOf } = world
-  const evse = random.int(0, facts.evses.length - 1)
+  const evse = someSlot(random, facts.evses, asOf)
   const leaf = world.evseLeaf(evse)
-  const goesOn = leaf.lastEnd > 0 && random.chance(0.6)
+  const now = Math.floor(asOf / 15)
+  const goesOn = leaf.lastEnd > 0 && leaf.lastEnd < now && random.chance(0.6)
   const first = Math.max(leaf.lastEnd, Math.ceil(stretch.from / 15))
-  const start = goesOn ? leaf.lastEnd : first + random.logInt(0, 300)
+  const skips = random.chance(0.5) ? first + random.logInt(0, 300) : Math.max(first, now - random.int(1, 1_000))
+  const start = goesOn ? leaf.lastEnd : skips
   const room = 60 - (start % 60)
-  const last = Math.floor(asOf / 15) - start
+  const last = now - start
   const intervals = random.pick([1, room, random.int(1, room)])
-  const contract =
-    goesOn && random.chance(0.7) && leaf.lastContract < facts.contracts.length
-      ? leaf.lastContract
-      : random.int(0, facts.contracts.length - 1)
+  const stays = goesOn && random.chance(0.7) && leaf.lastContract < facts.contracts.length
+  const contract = stays ? leaf.lastContract : someSlot(random, facts.contracts, asOf)
   const record = {
     ...EMPTY_RECORD,
     evse,
@@ -138,6 +138,17 @@ function goodRecord(random: Random, world: World): DischargeRecord {
   const most = Math.min(mostEnergy(facts.evses[evse]!.descriptor.ratedW, record.intervals), capacity, 0xfffff)
   const energyWh = random.pick([most, 1, random.logInt(1, Math.max(1, most))])
   return withEnergy(world, record, Math.max(1, energyWh), capacity, random.pick([0, 0, random.int(0, 5_000)]))
+}
+
+/** Mostly one that is up. */
+function someSlot(random: Random, slots: readonly { activeFrom: number; endsAt: number }[], asOf: number): number {
+  let slot = random.int(0, slots.length - 1)
+  for (let tries = 0; tries < 3; tries++) {
+    const { activeFrom, endsAt } = slots[slot]!
+    if (activeFrom < asOf && asOf < endsAt) break
+    slot = random.int(0, slots.length - 1)
+  }
+  return slot
 }
 
 function withEnergy(
