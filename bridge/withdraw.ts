@@ -57,7 +57,7 @@ export function claimOf(slot: number, state: LaneState, rules: LaneRules): Credi
   }
 }
 
-/** Pays one contract's owner what is owed. Anyone may call. @throws BackfeedError CALL_REVERTED when there is nothing to pay */
+/** Pays one contract's owner what is owed. Anyone may call. @throws BackfeedError L1_REVERTED when there is nothing to pay */
 export async function withdraw(
   caller: Caller,
   vault: Address,

@@ -1,9 +1,10 @@
-import { createWalletClient, custom, decodeErrorResult, type Hex, type TransactionReceipt } from 'viem'
+import { createWalletClient, custom, type Hex, type TransactionReceipt } from 'viem'
 import { errorsAbi } from './abi/errors.ts'
 import { fromHex } from './bytes.ts'
 import type { L1Account, L1Client } from './client.ts'
-import { l1Error, revertData } from './errors.ts'
+import { l1Error } from './errors.ts'
 import { gasLimit } from './gas.ts'
+import { revertError } from './revert.ts'
 import { BackfeedError, ExitCode } from '../runtime/errors.ts'
 import { pause } from '../runtime/wait.ts'
 
@@ -25,7 +26,7 @@ export interface ContractCall {
 const GAS_MARGIN_BPS = 12_000n
 const RECEIPT_TIMEOUT_MS = 180_000
 
-/** Sends one transaction and waits for its block. @throws BackfeedError CALL_REVERTED with the contract's error, TX_GAS_OVER_CAP */
+/** Sends one transaction and waits for its block. @throws BackfeedError L1_REVERTED with the contract's error, TX_GAS_OVER_CAP */
 export async function sendCall(caller: Caller, call: ContractCall): Promise<TransactionReceipt> {
   const { client, account } = caller
   const { to, data, label } = call
@@ -37,36 +38,15 @@ export async function sendCall(caller: Caller, call: ContractCall): Promise<Tran
     const gas = gasLimit({ estimate, data: fromHex(data), marginBps: GAS_MARGIN_BPS })
     hash = await wallet.sendTransaction({ to, data, value, gas })
   } catch (cause) {
-    throw callError(label, cause)
+    throw revertError(label, cause, errorsAbi) ?? l1Error(label, cause)
   }
   const receipt = await receiptOf(client, hash, label)
   if (receipt.status !== 'success') {
-    throw new BackfeedError('CALL_REVERTED', `${label}: transaction ${hash} reverted`, {
+    throw new BackfeedError('L1_REVERTED', `${label}: transaction ${hash} reverted`, {
       exitCode: ExitCode.refusedByL1,
     })
   }
   return receipt
-}
-
-function callError(label: string, cause: unknown): BackfeedError {
-  const reason = describeRevert(revertData(cause))
-  if (reason === undefined) return l1Error(label, cause)
-  return new BackfeedError('CALL_REVERTED', `${label}: refused by L1: ${reason}`, {
-    exitCode: ExitCode.refusedByL1,
-    details: { reason },
-  })
-}
-
-/** `NothingToWithdraw(3)`; undefined when there is no revert data. */
-export function describeRevert(data: Hex | undefined): string | undefined {
-  if (data === undefined || data === '0x') return undefined
-  try {
-    const decoded = decodeErrorResult({ abi: errorsAbi, data })
-    const values: readonly unknown[] = decoded.args ?? []
-    return `${decoded.errorName}(${values.map(String).join(', ')})`
-  } catch {
-    return `unknown error ${data.slice(0, 10)}`
-  }
 }
 
 async function receiptOf(client: L1Client, hash: Hex, label: string): Promise<TransactionReceipt> {
