@@ -81,7 +81,7 @@ test('the second calculation finds the same discharges in any sessions and price
       })
       compare(
         `"Start","End","Day","Weekend","Arrival","Charge.Duration","Idle.Duration","Park.Duration","Energy"\n${sessionLines.join('\n')}`,
-        `Datetime (he),DA Price ($/kWh)\n${priceLines.join('\n')}\n`,
+        `Datetime (he),DA Price ($/kWh),Reg Up Price ($/kW)\n${priceLines.join('\n')}\n`,
         { firstDay: 0, dayCount: 3 },
       )
     }),
