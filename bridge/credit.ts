@@ -45,7 +45,10 @@ export async function readCredits(
   const { rules, state } = replay
   const slots = settings.slots ?? Array.from({ length: rules.contracts.count }, (_, slot) => slot)
   const base = claimBase(replay.header, state)
-  const finals = slots.map((slot) => ({ claim: claimOf(slot, state, rules), finalMicro: state.contract(slot).creditedMicro }))
+  const finals = slots.map((slot) => ({
+    claim: claimOf(slot, state, rules),
+    finalMicro: state.contract(slot).creditedMicro,
+  }))
   await replay.advanceTo(replay.tipIndex)
 
   const credits: ContractCredit[] = []

@@ -52,10 +52,7 @@ export class LaneReplay {
   readonly #keys = new Map<number, KeyObject | undefined>()
   #header: BatchHeader
 
-  constructor(
-    settings: LaneReplaySettings,
-    parts: { view: LaneView; deriver: LaneDeriver; headSeconds: number },
-  ) {
+  constructor(settings: LaneReplaySettings, parts: { view: LaneView; deriver: LaneDeriver; headSeconds: number }) {
     this.#settings = settings
     this.#view = parts.view
     this.#deriver = parts.deriver
@@ -102,7 +99,10 @@ export class LaneReplay {
     const { client, contracts, blobs, signal } = this.#settings
     const { header } = batch
     if (header.forcedChunks > 0) {
-      throw new BackfeedError('FORCED_CHUNKS_PLANNED', `batch ${header.index} has forced chunks, which have no code yet`)
+      throw new BackfeedError(
+        'FORCED_CHUNKS_PLANNED',
+        `batch ${header.index} has forced chunks, which have no code yet`,
+      )
     }
     const { chunks } = await fetchBatchData({ client, contracts, blobs }, batch, signal)
     const settlement = new Settlement(this.state, this.rules, header.asOf)
