@@ -75,6 +75,10 @@ export async function startHttpServer(settings: HttpServerSettings): Promise<Htt
       connectionsCheckingInterval: Math.min(1_000, limits.headersTimeoutMs),
     },
     clientErrorHandler: answerBrokenRequest,
+    // Before any route is known, and so before the error handler.
+    frameworkErrors: (error, _request, reply) => {
+      void sendProblem(reply, problemOf(error))
+    },
   })
   app.removeAllContentTypeParsers()
   app.server.maxConnections = limits.maxConnections
@@ -123,6 +127,10 @@ function problemOf(error: Error & { code?: string; statusCode?: number }): HttpP
       return { status: 415, code: 'UNSUPPORTED_MEDIA_TYPE', message: 'this endpoint does not take that content type' }
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
       return { status: 400, code: 'BAD_LENGTH', message: 'the body is not as long as Content-Length says' }
+    case 'FST_ERR_MAX_PARAM_LENGTH':
+      return { status: 414, code: 'URL_TOO_LONG', message: 'a part of the path is too long' }
+    case 'FST_ERR_BAD_URL':
+      return { status: 400, code: 'BAD_URL', message: 'the path is not valid' }
     default: {
       const status = error.statusCode ?? 500
       if (status < 500) return { status, code: 'BAD_REQUEST', message: error.message }

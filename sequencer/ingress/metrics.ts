@@ -39,14 +39,19 @@ export function createIngressMetrics(metrics: Metrics, inFlight: () => number): 
   const streams = metrics.gauge({ name: 'ingress_streams', help: 'Open libp2p record streams' })
   const flight = metrics.gauge({ name: 'ingress_records_in_flight', help: 'Records admitted and not yet answered' })
   Object.assign(flight, { collect: () => flight.set(inFlight()) })
+  // Bound to their labels once: looking a label set up costs more than counting.
+  const bound = {
+    http: { requests: requests.labels('http'), bytes: bytes.labels('http'), seconds: seconds.labels('http') },
+    libp2p: { requests: requests.labels('libp2p'), bytes: bytes.labels('libp2p'), seconds: seconds.labels('libp2p') },
+  }
   return {
     requests: (transport, size) => {
-      requests.inc({ transport })
-      bytes.inc({ transport }, size)
+      bound[transport].requests.inc()
+      bound[transport].bytes.inc(size)
     },
     refused: (transport, reason) => refused.inc({ transport, reason }),
     records: (transport, result, count) => records.inc({ transport, result }, count),
-    answered: (transport, elapsed) => seconds.observe({ transport }, elapsed),
+    answered: (transport, elapsed) => bound[transport].seconds.observe(elapsed),
     streamOpened: () => streams.inc(),
     streamClosed: () => streams.dec(),
   }

@@ -27,6 +27,7 @@ import { Intake } from '../../../sequencer/ingress/intake.ts'
 import { type Libp2pSettings, startLibp2pIngress } from '../../../sequencer/ingress/libp2p.ts'
 import { createIngressMetrics } from '../../../sequencer/ingress/metrics.ts'
 import { FakeSink, rowsOf } from '../support/fakeSink.ts'
+import { until } from '../support/until.ts'
 
 type Settings = Partial<Libp2pSettings> & { admission?: Partial<AdmissionLimits> }
 
@@ -80,14 +81,6 @@ function endOf(stream: Stream): Promise<void> {
     stream.addEventListener('close', () => resolve())
     stream.addEventListener('remoteCloseWrite', () => resolve())
   })
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 8_000
-  while (!condition()) {
-    assert.ok(Date.now() < deadline, 'waited too long')
-    await sleep(2)
-  }
 }
 
 test('requests in flight are answered by their ids, cut or joined as the network likes', async (t) => {
