@@ -140,13 +140,15 @@ export function randomPrices(random: Random, periods: { first: number; last: num
   return prices
 }
 
-/** Funding that rises by ever larger steps and falls once, as by a refund; none before the first. */
+/** None at first, then too little, plenty, a refund that leaves too little again, plenty. */
 function randomCheckpoints(random: Random, stretch: Stretch): { effectiveFrom: number; fundedMicro: bigint }[] {
   const length = stretch.to - stretch.from
+  const little = (): bigint => BigInt(random.logInt(1_000, 2 ** 36))
   let fundedMicro = 0n
   return Array.from({ length: 8 }, (_, i) => {
-    const step = BigInt(random.logInt(1_000, 2 ** (20 + 3 * i)))
-    fundedMicro = i === 4 ? fundedMicro / 2n : fundedMicro + step
+    if (i === 2 || i === 6) fundedMicro += 2n ** 48n
+    else if (i === 4) fundedMicro /= 4_096n
+    else fundedMicro += little()
     return { effectiveFrom: stretch.from + Math.floor((length * (i + 0.2)) / 8), fundedMicro }
   })
 }
