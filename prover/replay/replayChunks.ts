@@ -1,0 +1,89 @@
+import type { Chunk } from '../../protocol/chunk.ts'
+import type { LaneRules } from '../../protocol/laneRules.ts'
+import type { LaneState } from '../../protocol/laneState.ts'
+import { P256_CHUNK_RECORDS } from '../../protocol/limits.ts'
+import { Outcome } from '../../protocol/outcome.ts'
+import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
+import { Settlement } from '../../protocol/settlement.ts'
+import { compareRoots, type Verdict } from '../decide/verdict.ts'
+
+/** A batch as derived from L1, with its signatures judged. */
+export interface JudgedBatch {
+  readonly asOf: number
+  readonly chunks: readonly Chunk[]
+  /** 31 bytes: what the header claims after the last chunk. */
+  readonly postRoot: Uint8Array
+  /** Of `judgeSignatures`. */
+  readonly signatures: Uint8Array
+}
+
+export interface ReplayResult {
+  readonly verdict: Verdict
+  /** Non-empty records of the chunks that were executed. */
+  readonly records: number
+  readonly settled: number
+}
+
+/**
+ * Executes a batch on the state of its parent and compares the root after every chunk with the one that the batch claims: element 0
+ * of the next chunk, or the header's postRoot after the last (docs/protocol.md §7). A batch that is right throughout leaves the
+ * state after it; one that is not leaves the state before it.
+ */
+export function replayChunks(state: LaneState, rules: LaneRules, batch: JudgedBatch): ReplayResult {
+  const settlement = new Settlement(state, rules, batch.asOf)
+  let records = 0
+  let settled = 0
+  state.beginUndo()
+  try {
+    for (const chunk of batch.chunks.keys()) {
+      const counts = settleChunk(settlement, batch, chunk)
+      records += counts.records
+      settled += counts.settled
+      const claimed = batch.chunks[chunk + 1]?.preRoot ?? batch.postRoot
+      const verdict = compareRoots(chunk, state.root(), claimed)
+      if (verdict.kind === 'wrong') {
+        state.rollBack()
+        return { verdict, records, settled }
+      }
+    }
+  } catch (fault) {
+    state.rollBack()
+    throw fault
+  }
+  state.keep()
+  return { verdict: { kind: 'right' }, records, settled }
+}
+
+/** Looks at the state before chunk `chunk` of a batch whose parent's state is given, and puts it back. */
+export function atChunk<T>(
+  parent: LaneState,
+  rules: LaneRules,
+  batch: JudgedBatch,
+  { chunk, look }: { chunk: number; look: (state: LaneState) => T },
+): T {
+  const settlement = new Settlement(parent, rules, batch.asOf)
+  parent.beginUndo()
+  try {
+    for (let before = 0; before < chunk; before++) settleChunk(settlement, batch, before)
+    return look(parent)
+  } finally {
+    parent.rollBack()
+  }
+}
+
+function settleChunk(
+  settlement: Settlement,
+  batch: JudgedBatch,
+  chunk: number,
+): { records: number; settled: number } {
+  const { body } = batch.chunks[chunk]!
+  let records = 0
+  let settled = 0
+  for (let i = 0; i < P256_CHUNK_RECORDS; i++) {
+    const valid = batch.signatures[chunk * P256_CHUNK_RECORDS + i] === 1
+    const outcome = settlement.settle(body, i * SIGNED_RECORD_BYTES, valid)
+    if (outcome !== Outcome.EMPTY) records++
+    if (outcome === Outcome.SETTLED) settled++
+  }
+  return { records, settled }
+}

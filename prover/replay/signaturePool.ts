@@ -1,0 +1,42 @@
+import { Piscina } from 'piscina'
+import { SLAB_ROW_BYTES } from './signatureWorker.ts'
+
+/** Rows a task: enough to hide the cost of handing it over, few enough to share a small batch among the workers. */
+const ROWS_PER_TASK = 128
+/** A batch of six blobs makes 66 tasks; batches are checked one at a time. */
+const MAX_QUEUE = 1_024
+
+export interface SignatureVerifier {
+  /** `slab`: rows of key ‖ message ‖ signature. Answers one byte a row, 1 for a signature that verifies. */
+  verify(slab: Uint8Array): Promise<Uint8Array>
+}
+
+/** Threads of the prover's own that verify P-256 signatures, so that the event loop stays free. */
+export class SignaturePool implements SignatureVerifier {
+  readonly #pool: Piscina
+
+  constructor(options: { workers: number }) {
+    this.#pool = new Piscina({
+      filename: new URL('./signatureWorker.ts', import.meta.url).href,
+      minThreads: 1,
+      maxThreads: options.workers,
+      maxQueue: MAX_QUEUE,
+    })
+  }
+
+  async verify(slab: Uint8Array): Promise<Uint8Array> {
+    const rows = slab.length / SLAB_ROW_BYTES
+    const tasks: Promise<Uint8Array>[] = []
+    for (let row = 0; row < rows; row += ROWS_PER_TASK) {
+      const part = slab.slice(row * SLAB_ROW_BYTES, Math.min(row + ROWS_PER_TASK, rows) * SLAB_ROW_BYTES)
+      tasks.push(
+        this.#pool.run(part, { name: 'verifySlab', transferList: [part.buffer] }) as Promise<Uint8Array>,
+      )
+    }
+    return Buffer.concat(await Promise.all(tasks))
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy()
+  }
+}
