@@ -1,0 +1,71 @@
+import { open, mkdir, readFile, rename } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Hex } from 'viem'
+import { z } from 'zod'
+import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
+
+const hash = z.templateLiteral(['0x', z.string().regex(/^[0-9a-f]{64}$/)])
+
+const caseSchema = z.strictObject({
+  headerHash: hash,
+  chunk: z.number().int().min(0),
+  /** Newest last; every one was written here before its commitment was sent. */
+  salts: z.array(hash).min(1),
+  /** Reveals sent so far: each is a transaction of its own. */
+  reveals: z.number().int().min(0),
+})
+
+/** What must outlive a restart between commitment and proof. */
+export type CaseFile = z.infer<typeof caseSchema>
+
+export class CaseFiles {
+  readonly #folder: string
+
+  constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  async load(headerHash: Hex): Promise<CaseFile | undefined> {
+    const path = this.#path(headerHash)
+    let text: string
+    try {
+      text = await readFile(path, 'utf8')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      throw error
+    }
+    try {
+      return caseSchema.parse(JSON.parse(text))
+    } catch (cause) {
+      throw new BackfeedError('DATA_CORRUPTED', `${path} is not a case file`, {
+        exitCode: ExitCode.dataCorrupted,
+        cause,
+      })
+    }
+  }
+
+  /** Durable when it resolves. */
+  async save(file: CaseFile): Promise<void> {
+    const path = this.#path(file.headerHash)
+    await mkdir(dirname(path), { recursive: true })
+    const temporary = `${path}.new`
+    const handle = await open(temporary, 'w')
+    try {
+      await handle.writeFile(JSON.stringify(file))
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(temporary, path)
+    const folder = await open(dirname(path), 'r')
+    try {
+      await folder.sync()
+    } finally {
+      await folder.close()
+    }
+  }
+
+  #path(headerHash: Hex): string {
+    return join(this.#folder, `${headerHash.slice(2)}.json`)
+  }
+}
