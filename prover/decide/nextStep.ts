@@ -15,8 +15,6 @@ export interface FraudSituation {
   readonly submittedAt: number
   /** Of our newest salt, whoever sent it to L1. */
   readonly commitment: { readonly block: bigint; readonly seconds: number } | undefined
-  /** A transaction of ours for this batch is under way. */
-  readonly underWay: 'commit' | 'reveal' | undefined
 }
 
 export type Step =
@@ -35,7 +33,6 @@ export type Step =
 export function nextStep(situation: FraudSituation): Step {
   if (!situation.isLive) return { kind: 'fallen' }
   if (situation.headSeconds >= situation.submittedAt + WINDOW_SECONDS) return { kind: 'tooLate' }
-  if (situation.underWay !== undefined) return { kind: 'wait' }
   const { commitment } = situation
   if (commitment === undefined) return { kind: 'commit' }
   const usableUntil = commitment.seconds + FRAUD_COMMIT_MAX_AGE_SECONDS - COMMITMENT_RESERVE_SECONDS

@@ -1,4 +1,4 @@
-import { open, mkdir, readFile, rename } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Hex } from 'viem'
 import { z } from 'zod'
@@ -9,8 +9,10 @@ const hash = z.templateLiteral(['0x', z.string().regex(/^[0-9a-f]{64}$/)])
 const caseSchema = z.strictObject({
   headerHash: hash,
   chunk: z.number().int().min(0),
-  /** Newest last; every one was written here before its commitment was sent. */
-  salts: z.array(hash).min(1),
+  /** Of the newest commitment; written here before it was sent. */
+  salt: hash,
+  /** Newest L1 block when the salt was made: its commitment lies later. */
+  sinceBlock: z.number().int().min(0),
   /** Reveals sent so far: each is a transaction of its own. */
   reveals: z.number().int().min(0),
 })
@@ -63,6 +65,11 @@ export class CaseFiles {
     } finally {
       await folder.close()
     }
+  }
+
+  /** The case is closed: the same batch, posted again, is a new one. */
+  async delete(headerHash: Hex): Promise<void> {
+    await rm(this.#path(headerHash), { force: true })
   }
 
   #path(headerHash: Hex): string {

@@ -1,0 +1,16 @@
+import { encodeProof } from '../../protocol/fraudProof.ts'
+import type { Hex } from 'viem'
+import type { FalseBatch } from '../replay/laneChecker.ts'
+import { openChunk } from './openings.ts'
+
+/** The `proof` argument of `proveFraud` (docs/protocol.md §15.4). */
+export async function buildProof(
+  falsehood: Pick<FalseBatch, 'batch' | 'data' | 'chunk' | 'witness'>,
+): Promise<Hex> {
+  const { batch, data, chunk, witness } = falsehood
+  return encodeProof({
+    dataWords: batch.dataWords,
+    opening: await openChunk(data, chunk, batch.header.chunkCount),
+    witness,
+  })
+}
