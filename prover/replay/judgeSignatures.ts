@@ -40,10 +40,7 @@ export async function judgeSignatures(input: {
         position: rules.evsePosition(evse),
         positionAt: 0,
       })
-      slab.set(
-        body.subarray(at + RECORD_BYTES, at + SIGNED_RECORD_BYTES),
-        row + EVSE_KEY_BYTES + RECORD_MESSAGE_BYTES,
-      )
+      slab.set(body.subarray(at + RECORD_BYTES, at + SIGNED_RECORD_BYTES), row + EVSE_KEY_BYTES + RECORD_MESSAGE_BYTES)
     }
   }
   const verdicts = new Uint8Array(chunks.length * P256_CHUNK_RECORDS)

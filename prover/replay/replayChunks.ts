@@ -71,11 +71,7 @@ export function atChunk<T>(
   }
 }
 
-function settleChunk(
-  settlement: Settlement,
-  batch: JudgedBatch,
-  chunk: number,
-): { records: number; settled: number } {
+function settleChunk(settlement: Settlement, batch: JudgedBatch, chunk: number): { records: number; settled: number } {
   const { body } = batch.chunks[chunk]!
   let records = 0
   let settled = 0

@@ -29,9 +29,7 @@ export class SignaturePool implements SignatureVerifier {
     const tasks: Promise<Uint8Array>[] = []
     for (let row = 0; row < rows; row += ROWS_PER_TASK) {
       const part = slab.slice(row * SLAB_ROW_BYTES, Math.min(row + ROWS_PER_TASK, rows) * SLAB_ROW_BYTES)
-      tasks.push(
-        this.#pool.run(part, { name: 'verifySlab', transferList: [part.buffer] }) as Promise<Uint8Array>,
-      )
+      tasks.push(this.#pool.run(part, { name: 'verifySlab', transferList: [part.buffer] }) as Promise<Uint8Array>)
     }
     return Buffer.concat(await Promise.all(tasks))
   }

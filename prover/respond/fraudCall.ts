@@ -2,7 +2,12 @@ import { type Address, encodeAbiParameters, encodeFunctionData, type Hex, keccak
 import { rollupAbi } from '../../l1/abi/rollup.ts'
 import type { BatchHeader } from '../../protocol/batchHeader.ts'
 
-const commitmentParameters = [{ type: 'bytes32' }, { type: 'uint32' }, { type: 'address' }, { type: 'bytes32' }] as const
+const commitmentParameters = [
+  { type: 'bytes32' },
+  { type: 'uint32' },
+  { type: 'address' },
+  { type: 'bytes32' },
+] as const
 
 export interface Commitment {
   readonly headerHash: Hex
@@ -14,9 +19,7 @@ export interface Commitment {
 
 /** keccak256(header hash, chunk, prover, salt), docs/protocol.md §8. */
 export function fraudCommitment(parts: Commitment): Hex {
-  return keccak256(
-    encodeAbiParameters(commitmentParameters, [parts.headerHash, parts.chunk, parts.prover, parts.salt]),
-  )
+  return keccak256(encodeAbiParameters(commitmentParameters, [parts.headerHash, parts.chunk, parts.prover, parts.salt]))
 }
 
 export function commitFraudData(commitment: Hex): Hex {

@@ -52,7 +52,9 @@ export class FraudView {
         isLive,
         submittedAt: Number.parseInt(word.slice(-8), 16),
         commitment:
-          commitment === undefined ? undefined : await this.#committed(commitment.hash, commitment.sinceBlock, head.number),
+          commitment === undefined
+            ? undefined
+            : await this.#committed(commitment.hash, commitment.sinceBlock, head.number),
       }
     })
   }
@@ -109,4 +111,3 @@ export class FraudView {
 export function agrees(falsehood: FalseBatch, executed: { claimed: Hex; computed: Hex }): boolean {
   return executed.claimed === toHex(falsehood.claimed) && executed.computed === toHex(falsehood.computed)
 }
-

@@ -4,13 +4,11 @@ import type { FalseBatch } from '../replay/laneChecker.ts'
 import { openChunk } from './openings.ts'
 
 /** The `proof` argument of `proveFraud` (docs/protocol.md §15.4). */
-export async function buildProof(
-  falsehood: Pick<FalseBatch, 'batch' | 'data' | 'chunk' | 'witness'>,
-): Promise<Hex> {
+export async function buildProof(falsehood: Pick<FalseBatch, 'batch' | 'data' | 'chunk' | 'witness'>): Promise<Hex> {
   const { batch, data, chunk, witness } = falsehood
   return encodeProof({
     dataWords: batch.dataWords,
-    opening: await openChunk(data, chunk, batch.header.chunkCount),
+    opening: await openChunk(data, chunk),
     witness,
   })
 }
