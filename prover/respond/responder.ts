@@ -32,9 +32,9 @@ export interface ResponderSettings {
 
 export type CaseResult =
   /** Our proof did it. */
-  | { readonly kind: 'proven'; readonly rewardWei: bigint; readonly gasUsed: bigint }
+  | { readonly kind: 'proven'; readonly rewardWei: bigint; readonly gasUsed: bigint; readonly block: bigint }
   /** The batch is not on L1's chain any more: somebody else's proof, or a reorganisation. */
-  | { readonly kind: 'fallen' }
+  | { readonly kind: 'fallen'; readonly block: bigint }
   | { readonly kind: 'tooLate' }
   | { readonly kind: 'stopped' }
 
@@ -60,7 +60,7 @@ export async function respond(
         case 'fallen':
           await settings.files.delete(headerHash)
           log.info('the false batch is gone from L1')
-          return { kind: 'fallen' }
+          return { kind: 'fallen', block: situation.headBlock }
         case 'tooLate':
           log.fatal('a false batch is final: its window closed before a proof got in')
           return { kind: 'tooLate' }
@@ -73,6 +73,8 @@ export async function respond(
               ? file
               : await newCase(falsehood, settings, Number(situation.headBlock))
           await commit(current, settings)
+          // Nodes may show a log later than a receipt.
+          if (current === file) await pause(settings.pollMs, signal)
           break
         }
         case 'reveal': {
@@ -143,7 +145,7 @@ async function commit(file: CaseFile, { sender, rollup }: ResponderSettings): Pr
 async function reveal(
   parts: { falsehood: FalseBatch; file: CaseFile; proof: Hex },
   { sender, files, rollup }: ResponderSettings,
-): Promise<{ rewardWei: bigint; gasUsed: bigint }> {
+): Promise<{ rewardWei: bigint; gasUsed: bigint; block: bigint }> {
   const { falsehood, file, proof } = parts
   const { batch, parent, chunk } = falsehood
   let receipt: TransactionReceipt
@@ -162,7 +164,7 @@ async function reveal(
     throw error
   }
   const [proven] = parseEventLogs({ abi: rollupAbi, eventName: 'FraudProven', logs: receipt.logs })
-  return { rewardWei: proven?.args.reward ?? 0n, gasUsed: receipt.gasUsed }
+  return { rewardWei: proven?.args.reward ?? 0n, gasUsed: receipt.gasUsed, block: receipt.blockNumber }
 }
 
 function commitmentOf(file: CaseFile, prover: Address): Hex {
