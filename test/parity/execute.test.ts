@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { type Address, bytesToHex, decodeFunctionResult, encodeFunctionData, type Hex, keccak256, zeroHash } from 'viem'
-import { fraudVerifierAbi } from '../../l1/abi/fraudVerifier.ts'
+import { bytesToHex, type Hex, keccak256, zeroHash } from 'viem'
 import { rollupAbi } from '../../l1/abi/rollup.ts'
 import { type BatchHeader, DataKind, genesisHeader, hashDataWords, hashHeader } from '../../protocol/batchHeader.ts'
+import { P256_CHUNK_BODY_BYTES } from '../../protocol/chunk.ts'
 import { recordDomain, recordMessage } from '../../protocol/domain.ts'
 import { calldataOpening, encodeProof, type Witness } from '../../protocol/fraudProof.ts'
-import type { LaneRules } from '../../protocol/laneRules.ts'
+import { LaneRules } from '../../protocol/laneRules.ts'
 import { LaneState } from '../../protocol/laneState.ts'
 import { RECORD_BYTES } from '../../protocol/limits.ts'
 import { type Outcome, type OutcomeName, outcomeName, outcomeNames } from '../../protocol/outcome.ts'
@@ -19,6 +19,7 @@ import { randomChunkBody } from '../support/generators/chunk.ts'
 import { laneRulesOf, type Stretch } from '../support/generators/lane.ts'
 import { type Random, withSeed } from '../support/generators/random.ts'
 import type { World } from '../support/generators/record.ts'
+import { answer, type Call, emptyLane, executeCall, revertName } from './executeCall.ts'
 import { L1Lane } from './l1Lane.ts'
 
 // The same random chunks through TypeScript and through the deployed contracts of a real L1 node: equal roots after every
@@ -28,7 +29,6 @@ const FILE = 'test/parity/execute.test.ts'
 const STRETCH: Stretch = { from: 900 * 2_200_000, to: 900 * 2_200_300 }
 const BATCHES = 14
 const CHUNKS_PER_BATCH = 16
-const GAS_CAP = 16_777_216n
 
 let anvil: Anvil
 
@@ -75,25 +75,17 @@ test('TypeScript and the contracts compute the same root after every chunk, ever
           next === undefined ? undefined : bytesToHex(next.bytes),
         )
         const proof = encodeProof({ dataWords, opening, witness: chunk.witness })
-        const execute = (given: BatchHeader): { to: Address; data: Hex; gas: bigint } => ({
-          to: deployment.verifier,
-          data: encodeFunctionData({
-            abi: fraudVerifierAbi,
-            functionName: 'execute',
-            args: [given, context, k, proof],
-          }),
-          gas: GAS_CAP,
-        })
-        const call = async (given: BatchHeader): Promise<readonly [Hex, Hex]> => {
-          const { data = '0x' } = await anvil.publicClient.call(execute(given))
-          return decodeFunctionResult({ abi: fraudVerifierAbi, functionName: 'execute', data })
-        }
-        assert.deepEqual(await call(header), [chunk.postRoot, chunk.postRoot], `batch ${batch}, chunk ${k}`)
+        const call = (given: BatchHeader): Call => executeCall(deployment.verifier, [given, context, k, proof])
+        assert.deepEqual(
+          await answer(anvil, call(header)),
+          [chunk.postRoot, chunk.postRoot],
+          `batch ${batch}, chunk ${k}`,
+        )
         if (next === undefined) {
           // The negative twin: a lie about the last root is seen, and the truth beside it.
           const lie: Hex = `0x${'66'.repeat(31)}`
-          assert.deepEqual(await call({ ...header, postRoot: lie }), [lie, chunk.postRoot])
-          const gas = await anvil.publicClient.estimateGas({ ...execute(header), account: anvilAccount(0).address })
+          assert.deepEqual(await answer(anvil, call({ ...header, postRoot: lie })), [lie, chunk.postRoot])
+          const gas = await anvil.publicClient.estimateGas({ ...call(header), account: anvilAccount(0).address })
           if (gas > mostGas) mostGas = gas
         }
       }
@@ -106,6 +98,29 @@ test('TypeScript and the contracts compute the same root after every chunk, ever
     })
     assert.ok(state.lane().spentMicro > 0n, 'nothing was worth anything')
     for (const [name, count] of counts) assert.ok(count > 0, `${name} never happened`)
+  })
+})
+
+test('a witness of another state is refused, whatever it would lead to', async () => {
+  await withSeed(FILE, async (random) => {
+    const { deployment, zone, domain, lane } = await emptyLane(anvil)
+    const { state, rules } = { state: new LaneState(), rules: new LaneRules() }
+    const bytes = new Uint8Array([...state.root(), ...random.bytes(P256_CHUNK_BODY_BYTES)])
+    const dataWords = [keccak256(bytes)]
+    const asOf = await anvil.now()
+    const context = { zone, scheme: 0, domain, parentRoot: rootOf(state) }
+    const opening = calldataOpening(bytesToHex(bytes), undefined)
+    const proofOf = (from: LaneState): Hex =>
+      encodeProof({ dataWords, opening, witness: buildWitness(from, rules, asOf, bytes.subarray(31)) })
+
+    // A lane with no registration, no tariff and no money: noise moves its position by 22 and nothing else.
+    const after = new LaneState()
+    after.position = 22
+    const header = headerOf({ lane, index: 1n, asOf, dataWords, postRoot: rootOf(after) })
+    const honest = executeCall(deployment.verifier, [header, context, 0, proofOf(state)])
+    assert.deepEqual(await answer(anvil, honest), [rootOf(after), rootOf(after)])
+    const wrong = executeCall(deployment.verifier, [header, context, 0, proofOf(after)])
+    await assert.rejects(answer(anvil, wrong), (error) => revertName(error) === 'WrongPreRoot')
   })
 })
 
