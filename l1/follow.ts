@@ -53,6 +53,8 @@ export class L1Follower implements Component {
   #seen: BlockRef[] = []
   #final: BlockRef | undefined
   #pendingReorg: Reorg | undefined
+  #isUntold = false
+  #toldHead: BlockRef | undefined
   #running: Promise<void> | undefined
   #stopping = new AbortController()
   #wake: (() => void) | undefined
@@ -96,15 +98,13 @@ export class L1Follower implements Component {
   }
 
   async #run(): Promise<void> {
-    let isNew = true
     let failures = 0
     while (!this.#stopping.signal.aborted) {
       try {
-        if (isNew) await this.#tell()
+        if (this.#isUntold) await this.#tell()
         await this.#pause(this.#settings.pollMs)
         if (this.#stopping.signal.aborted) return
-        isNew = false
-        isNew = await this.#look()
+        await this.#look()
         failures = 0
       } catch (error) {
         if (!(error instanceof BackfeedError) || !error.retryable) throw error
@@ -122,10 +122,11 @@ export class L1Follower implements Component {
       await listener(update)
     }
     this.#pendingReorg = undefined
+    this.#toldHead = update.head
+    this.#isUntold = false
   }
 
-  /** True when there is something new. */
-  async #look(): Promise<boolean> {
+  async #look(): Promise<void> {
     const { client, finality } = this.#settings
     try {
       const head = toRef(await client.getBlock({ blockTag: 'latest' }))
@@ -135,7 +136,8 @@ export class L1Follower implements Component {
       if (isHeadNew) this.#remember(head)
       const finalNumber = await readFinalBlock(client, finality, head.number)
       const isFinalNew = await this.#moveFinal(finalNumber)
-      return isHeadNew || isFinalNew
+      // Both are known only here: a look that failed half way is told once one succeeds.
+      this.#isUntold ||= isHeadNew || isFinalNew || this.#seen.at(-1)?.hash !== this.#toldHead?.hash
     } catch (cause) {
       const error = l1Error('looking at the head', cause)
       if (error.retryable || cause instanceof BackfeedError) throw error
