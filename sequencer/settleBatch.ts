@@ -4,7 +4,7 @@ import type { LaneState } from '../protocol/laneState.ts'
 import { SIGNED_RECORD_BYTES } from '../protocol/record.ts'
 import type { ClosedBatch } from './closedBatch.ts'
 import { dataCorrupted } from './store/corrupted.ts'
-import { EntryKind, verdictOf } from './store/entry.ts'
+import { EntryKind, type RecordsEntry, verdictOf } from './store/entry.ts'
 import type { LaneJournal } from './store/journal.ts'
 
 /** The rows of a closed batch as the journal holds them, `rowCount` × 88 bytes. */
@@ -21,18 +21,21 @@ export async function readBatchRows(journal: LaneJournal, batch: ClosedBatch): P
   return rows
 }
 
-/** Brings a state that stands before `batch` to its end, and checks that it gets there. */
+/** Brings a state that stands before `batch` to its end, in one go so that nobody sees it half-way, and checks that it got there. */
 export async function settleBatch(
   state: LaneState,
   rules: LaneRules,
   journal: LaneJournal,
   batch: ClosedBatch,
 ): Promise<void> {
-  const settlement = new Settlement(state, rules, batch.asOf)
+  const entries: RecordsEntry[] = []
   for await (const { entry } of journal.readRange(batch.firstSequence, batch.lastSequence)) {
-    if (entry.kind !== EntryKind.RECORDS || entry.batch !== batch.index) continue
-    for (let row = 0; row < entry.count; row++) {
-      settlement.settle(entry.rows, row * SIGNED_RECORD_BYTES, verdictOf(entry.verdicts, row))
+    if (entry.kind === EntryKind.RECORDS && entry.batch === batch.index) entries.push(entry)
+  }
+  const settlement = new Settlement(state, rules, batch.asOf)
+  for (const { rows, count, verdicts } of entries) {
+    for (let row = 0; row < count; row++) {
+      settlement.settle(rows, row * SIGNED_RECORD_BYTES, verdictOf(verdicts, row))
     }
   }
   if (Buffer.compare(state.root(), batch.postRoot) !== 0) {

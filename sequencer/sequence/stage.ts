@@ -77,6 +77,14 @@ export class SequenceStage {
     return this.#book
   }
 
+  get lastClosed(): number {
+    return this.#book.lastIndex
+  }
+
+  closedBatch(index: number): ClosedBatch | undefined {
+    return this.#book.closed.get(index)
+  }
+
   /** `asOf` of a batch opened now, also the one to look EVSEs up by; undefined while none can be opened. */
   asOfNow(): number | undefined {
     const { clock, view, aheadSeconds } = this.#settings
@@ -169,7 +177,6 @@ export class SequenceStage {
       await journal.append([{ kind: EntryKind.REDATED, firstBatch, lastBatch, asOf, l1Block: view.finalBlock }])
       const { openedAsOf, clock } = this.#settings
       const book = await replayLane({ journal, rules: view.rules, openedAsOf, now: clock.now() })
-      for (const index of book.closed.keys()) if (!this.#book.closed.has(index)) book.closed.delete(index)
       this.#book = book
       return true
     })

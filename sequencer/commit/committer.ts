@@ -1,0 +1,273 @@
+import type { Address, Hex, TransactionReceipt } from 'viem'
+import type { LaneDeriver } from '../../l1/derive/laneDeriver.ts'
+import type { DerivedBatch, LaneEvent } from '../../l1/derive/laneHistory.ts'
+import type { L1Update } from '../../l1/follow.ts'
+import type { TxRequest } from '../../l1/txManager/txRecord.ts'
+import { hashHeader } from '../../protocol/batchHeader.ts'
+import { BackfeedError, describeError, ExitCode, isBackfeedError } from '../../runtime/errors.ts'
+import type { Logger } from '../../runtime/log.ts'
+import type { BatchDataSource } from '../batchData.ts'
+import type { ClosedBatch } from '../closedBatch.ts'
+import { type Prepared, putPrepared } from '../store/commitLog.ts'
+import type { Database } from '../store/database.ts'
+import type { CommitMetrics } from './metrics.ts'
+import { compareWithL1, holdsSame, isFinal, nextStep } from './standing.ts'
+import { headerOf, requestId, stillHolds, submitRequest } from './submission.ts'
+
+/** What posting needs of the lane's order. */
+export interface OrderedLane {
+  readonly lastClosed: number
+  closedBatch(index: number): ClosedBatch | undefined
+  /** Makes the lane take nothing in, for the reason given; undefined lets go. */
+  hold(who: string, reason: string | undefined): void
+  setPosted(index: number): void
+  redate(firstBatch: number): Promise<boolean>
+}
+
+/** What posting needs of the transaction manager. */
+export interface TxSender {
+  readonly address: Address
+  send(request: TxRequest): Promise<TransactionReceipt>
+  cancel(id: string): void
+}
+
+export interface CommitterSettings {
+  readonly lane: number
+  readonly rollup: Address
+  readonly order: OrderedLane
+  readonly deriver: LaneDeriver
+  readonly transactions: TxSender
+  readonly data: BatchDataSource
+  readonly database: Database
+  readonly prepared: Map<number, Prepared>
+  readonly redateMarginSeconds: number
+  /** After a post that failed, milliseconds; doubles up to sixteen times. */
+  readonly retryMs: number
+  readonly log: Logger
+  readonly metrics?: CommitMetrics | undefined
+  /** A batch is past its window, called in order and waited for. */
+  readonly onFinal: (batch: ClosedBatch, posted: DerivedBatch) => Promise<void>
+  /** L1 should be looked at again soon. */
+  readonly onPosted: () => void
+  readonly onFault: (error: unknown) => void
+}
+
+/**
+ * Brings closed batches to L1 in order, one under way at a time. It never remembers what L1 said: each look compares L1's live batches
+ * with ours and goes on from there, so that a reorganisation, a rollback, a crash or a lost answer are all the same case.
+ */
+export class Committer {
+  readonly #settings: CommitterSettings
+  /** Headers that a fraud proof hit. */
+  readonly #proven = new Set<Hex>()
+  #posting: { id: string | undefined; done: Promise<void> } | undefined
+  #posted = 0
+  #agreed = 0
+  #final = 0
+  #failures = 0
+  #notBefore = 0
+  #problem: string | undefined
+  #stopped = false
+
+  constructor(settings: CommitterSettings) {
+    this.#settings = settings
+  }
+
+  /** Newest of our batches in an L1 block. */
+  get posted(): number {
+    return this.#posted
+  }
+
+  get finalIndex(): number {
+    return this.#final
+  }
+
+  /** Why posting does not go on, for people. */
+  get problem(): string | undefined {
+    return this.#problem
+  }
+
+  /** Whether a transaction of this batch waits for its block. */
+  isSent(index: number): boolean {
+    return this.#posting?.id !== undefined && index === this.#posted + 1
+  }
+
+  prepared(index: number): Prepared | undefined {
+    return this.#settings.prepared.get(index)
+  }
+
+  onL1Batch(index: number): DerivedBatch | undefined {
+    return this.#settings.deriver.history.batch(BigInt(index))
+  }
+
+  /** The deriver stands at `update.head`; `events` are new since the last call. */
+  async onL1(update: L1Update, events: readonly LaneEvent[]): Promise<void> {
+    const { order, deriver, log, lane } = this.#settings
+    for (const event of events) if (event.kind === 'rolledBack') this.#proven.add(event.headerHash)
+    const { live } = deriver.history
+    const standing = compareWithL1({
+      live,
+      agreedBefore: Math.min(this.#agreed, live.length),
+      ours: (index) => order.closedBatch(index),
+      prepared: (index) => this.#settings.prepared.get(index),
+    })
+    if (standing.kind === 'foreign') {
+      if (this.#problem === undefined) {
+        log.error({ lane, index: standing.index }, 'L1 holds a batch that is not ours: waiting for it to fall')
+      }
+      this.#problem = `L1 holds a batch ${standing.index} that is not this sequencer's`
+      order.hold('commit', this.#problem)
+      return
+    }
+    order.hold('commit', undefined)
+    if (standing.posted !== this.#posted) {
+      if (standing.posted < this.#posted)
+        log.warn({ lane, from: this.#posted, to: standing.posted }, "L1's tip fell back")
+      this.#posted = standing.posted
+      this.#problem = undefined
+      this.#failures = 0
+      this.#notBefore = 0
+      order.setPosted(this.#posted)
+      this.#settings.metrics?.posted(this.#posted)
+    }
+    await this.#adopt(live)
+    await this.#finalise(update)
+    this.#goOn(update)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await this.#posting?.done
+  }
+
+  /** What was mined is what counts, also when we had prepared another header of the same batch. */
+  async #adopt(live: readonly DerivedBatch[]): Promise<void> {
+    const { database, lane, prepared } = this.#settings
+    for (let index = this.#agreed + 1; index <= live.length; index++) {
+      const { header, headerHash } = live[index - 1]!
+      if (prepared.get(index)?.headerHash === headerHash) continue
+      const adopted = { header, headerHash, attempt: 0 }
+      await putPrepared(database, lane, adopted)
+      prepared.set(index, adopted)
+    }
+  }
+
+  async #finalise(update: L1Update): Promise<void> {
+    const { deriver, order, onFinal } = this.#settings
+    const { live } = deriver.history
+    while (this.#agreed < live.length && live[this.#agreed]!.place.blockNumber <= update.final.number) this.#agreed++
+    while (this.#final < live.length && isFinal(live[this.#final]!, update.final)) {
+      const index = this.#final + 1
+      const batch = order.closedBatch(index)
+      if (batch === undefined) throw new Error(`batch ${index} is final and was never closed`)
+      await onFinal(batch, live[this.#final]!)
+      this.#final = index
+      this.#settings.metrics?.final(index)
+    }
+  }
+
+  #goOn(update: L1Update): void {
+    const { order, redateMarginSeconds, transactions } = this.#settings
+    const next = order.closedBatch(this.#posted + 1)
+    const step = nextStep({ next, l1Time: update.head.timestamp, redateMarginSeconds })
+    switch (step.kind) {
+      case 'nothing':
+      case 'wait':
+        return
+      case 'redate':
+        if (this.#posting === undefined) this.#start(() => this.#redate(step.batch))
+        else if (this.#posting.id !== undefined) {
+          try {
+            transactions.cancel(this.#posting.id)
+          } catch (error) {
+            if (!isBackfeedError(error, 'TX_UNKNOWN')) throw error
+          }
+        }
+        return
+      case 'post':
+        if (this.#posting === undefined && Date.now() >= this.#notBefore) {
+          this.#start(() => this.#post(step.batch, update))
+        }
+        return
+      default:
+        step satisfies never
+    }
+  }
+
+  #start(run: () => Promise<void>): void {
+    if (this.#stopped) return
+    const posting: { id: string | undefined; done: Promise<void> } = { id: undefined, done: Promise.resolve() }
+    this.#posting = posting
+    posting.done = run()
+      .catch((error: unknown) => this.#failed(error))
+      .finally(() => {
+        this.#posting = undefined
+        if (!this.#stopped) this.#settings.onPosted()
+      })
+  }
+
+  async #redate(batch: ClosedBatch): Promise<void> {
+    if (await this.#settings.order.redate(batch.index)) this.#settings.metrics?.redated()
+  }
+
+  async #post(batch: ClosedBatch, update: L1Update): Promise<void> {
+    const { data, transactions, rollup, log } = this.#settings
+    this.#requireUnproven(batch)
+    const parentHash = this.#settings.deriver.history.tip.headerHash
+    const made = await data.prepare(batch)
+    const prepared = await this.#prepare(
+      batch,
+      (pin) => headerOf({ batch, data: made, parentHash, pin, submitter: transactions.address }),
+      update,
+    )
+    if (this.#stopped || this.#posting === undefined) return
+    this.#posting.id = requestId(prepared)
+    log.info({ lane: batch.lane, batch: batch.index, rows: batch.rowCount, asOf: batch.asOf }, 'posting a batch')
+    const receipt = await transactions.send(submitRequest(prepared, made, rollup))
+    log.info({ lane: batch.lane, batch: batch.index, tx: receipt.transactionHash }, 'batch is in an L1 block')
+  }
+
+  async #prepare(
+    batch: ClosedBatch,
+    header: (pin: { number: bigint; hash: Hex }) => Prepared['header'],
+    update: L1Update,
+  ): Promise<Prepared> {
+    const { database, lane, prepared } = this.#settings
+    const fresh = header(update.final)
+    const held = prepared.get(batch.index)
+    // After a failure the pinned block may be the reason: pin anew.
+    if (held !== undefined && this.#failures === 0 && stillHolds(held.header, fresh)) return held
+    const made = { header: fresh, headerHash: hashHeader(fresh), attempt: held === undefined ? 0 : held.attempt + 1 }
+    await putPrepared(database, lane, made)
+    prepared.set(batch.index, made)
+    return made
+  }
+
+  #failed(error: unknown): void {
+    const { log, lane, retryMs, metrics, onFault } = this.#settings
+    if (this.#stopped || isBackfeedError(error, 'TX_MANAGER_STOPPED')) return
+    if (isBackfeedError(error, 'FRAUD_PROVEN') || isBackfeedError(error, 'DATA_CORRUPTED')) {
+      onFault(error)
+      return
+    }
+    this.#failures++
+    this.#notBefore = Date.now() + retryMs * 2 ** Math.min(this.#failures - 1, 4)
+    this.#problem = `posting batch ${this.#posted + 1} failed: ${describeError(error)}`
+    metrics?.failed(isBackfeedError(error) ? error.code : 'UNKNOWN')
+    log.error({ err: error, lane, batch: this.#posted + 1, failures: this.#failures }, this.#problem)
+  }
+
+  /** A fraud proof hit exactly what we would post again: the contracts compute something else, and nothing is posted on doubt. */
+  #requireUnproven(batch: ClosedBatch): void {
+    const { deriver, lane } = this.#settings
+    const proven = deriver.history.fallen.find(
+      (fallen) =>
+        this.#proven.has(fallen.headerHash) && fallen.header.index === BigInt(batch.index) && holdsSame(batch, fallen),
+    )
+    if (proven === undefined) return
+    throw new BackfeedError('FRAUD_PROVEN', `batch ${batch.index} of lane ${lane} was proven false as it stands here`, {
+      exitCode: ExitCode.refusedByL1,
+      details: { lane, batch: batch.index, headerHash: proven.headerHash },
+    })
+  }
+}

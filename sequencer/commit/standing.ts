@@ -1,0 +1,67 @@
+import { AS_OF_MAX_AGE_SECONDS, WINDOW_SECONDS } from '../../protocol/limits.ts'
+import { chunksFor } from '../../protocol/chunk.ts'
+import type { DerivedBatch } from '../../l1/derive/laneHistory.ts'
+import { toHex } from '../../l1/bytes.ts'
+import type { ClosedBatch } from '../closedBatch.ts'
+import type { Prepared } from '../store/commitLog.ts'
+
+/** How L1's batches of a lane compare with ours. */
+export type Standing =
+  | { readonly kind: 'agreed'; readonly posted: number }
+  /** L1 holds a batch that is not ours, or one that we do not have: `index`. */
+  | { readonly kind: 'foreign'; readonly index: number }
+
+export interface StandingInput {
+  readonly live: readonly DerivedBatch[]
+  /** Batches up to this were found to agree before, in blocks held final. */
+  readonly agreedBefore: number
+  readonly ours: (index: number) => ClosedBatch | undefined
+  readonly prepared: (index: number) => Prepared | undefined
+}
+
+export function compareWithL1(input: StandingInput): Standing {
+  const { live, agreedBefore, ours, prepared } = input
+  for (let index = agreedBefore + 1; index <= live.length; index++) {
+    const batch = ours(index)
+    const theirs = live[index - 1]!
+    if (prepared(index)?.headerHash === theirs.headerHash) continue
+    if (batch === undefined || !holdsSame(batch, theirs)) return { kind: 'foreign', index }
+  }
+  return { kind: 'agreed', posted: live.length }
+}
+
+/** The same records settled to the same state: its header may differ in the block that it pins. */
+export function holdsSame(batch: ClosedBatch, theirs: DerivedBatch): boolean {
+  const { header } = theirs
+  return (
+    header.asOf === batch.asOf &&
+    header.postRoot === toHex(batch.postRoot) &&
+    header.chunkCount === chunksFor(batch.rowCount)
+  )
+}
+
+export type Step =
+  | { readonly kind: 'nothing' }
+  /** L1's clock has not passed the batch's asOf. */
+  | { readonly kind: 'wait' }
+  | { readonly kind: 'post'; readonly batch: ClosedBatch }
+  | { readonly kind: 'redate'; readonly batch: ClosedBatch }
+
+/** What to do about the first batch that L1 does not hold. */
+export function nextStep(input: {
+  next: ClosedBatch | undefined
+  /** Time of L1's head, seconds. */
+  l1Time: number
+  /** How long before L1 would refuse a batch it is dated anew instead. */
+  redateMarginSeconds: number
+}): Step {
+  const { next, l1Time, redateMarginSeconds } = input
+  if (next === undefined) return { kind: 'nothing' }
+  if (l1Time + redateMarginSeconds > next.asOf + AS_OF_MAX_AGE_SECONDS) return { kind: 'redate', batch: next }
+  return l1Time <= next.asOf ? { kind: 'wait' } : { kind: 'post', batch: next }
+}
+
+/** Past its challenge window in L1's final state: nothing can take it back. */
+export function isFinal(batch: DerivedBatch, final: { number: bigint; timestamp: number }): boolean {
+  return batch.place.blockNumber <= final.number && final.timestamp >= batch.submittedAt + WINDOW_SECONDS
+}
