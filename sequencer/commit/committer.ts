@@ -67,6 +67,7 @@ export class Committer {
   #failures = 0
   #notBefore = 0
   #problem: string | undefined
+  #isForeign = false
   #stopped = false
 
   constructor(settings: CommitterSettings) {
@@ -112,14 +113,17 @@ export class Committer {
       prepared: (index) => this.#settings.prepared.get(index),
     })
     if (standing.kind === 'foreign') {
-      if (this.#problem === undefined) {
+      if (!this.#isForeign) {
         log.error({ lane, index: standing.index }, 'L1 holds a batch that is not ours: waiting for it to fall')
       }
+      this.#isForeign = true
       this.#problem = `L1 holds a batch ${standing.index} that is not this sequencer's`
       order.hold('commit', this.#problem)
       return
     }
     order.hold('commit', undefined)
+    if (this.#isForeign) this.#problem = undefined
+    this.#isForeign = false
     if (standing.posted !== this.#posted) {
       if (standing.posted < this.#posted)
         log.warn({ lane, from: this.#posted, to: standing.posted }, "L1's tip fell back")
@@ -137,7 +141,8 @@ export class Committer {
 
   async stop(): Promise<void> {
     this.#stopped = true
-    await this.#posting?.done
+    // What has been sent is the transaction manager's, which stops later and keeps it for the next start.
+    if (this.#posting?.id === undefined) await this.#posting?.done
   }
 
   /** What was mined is what counts, also when we had prepared another header of the same batch. */

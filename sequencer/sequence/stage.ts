@@ -67,6 +67,7 @@ export class SequenceStage {
   #storeFailed = false
   #holds = new Map<string, string>()
   #posted = 0
+  #queuedRows = 0
 
   constructor(settings: SequenceSettings) {
     this.#settings = settings
@@ -75,6 +76,11 @@ export class SequenceStage {
 
   get book(): LaneBook {
     return this.#book
+  }
+
+  /** Taken in and not yet answered. */
+  get queuedRows(): number {
+    return this.#queuedRows
   }
 
   get lastClosed(): number {
@@ -139,6 +145,10 @@ export class SequenceStage {
       resolve,
     }
     this.#queue.push(work)
+    this.#queuedRows += count
+    void answer.then(() => {
+      this.#queuedRows -= count
+    })
     return {
       rows,
       count,

@@ -1,0 +1,248 @@
+import type { Address } from 'viem'
+import type { L1Client } from '../../l1/client.ts'
+import type { Contracts } from '../../l1/contracts.ts'
+import type { BlobSources } from '../../l1/derive/fetchBlobs.ts'
+import { LaneDeriver } from '../../l1/derive/laneDeriver.ts'
+import type { LaneEvent } from '../../l1/derive/laneHistory.ts'
+import type { L1Update } from '../../l1/follow.ts'
+import { openLaneView } from '../../l1/laneView/laneView.ts'
+import { Scheme } from '../../protocol/batchHeader.ts'
+import { recordDomain } from '../../protocol/domain.ts'
+import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
+import type { Logger } from '../../runtime/log.ts'
+import { pause } from '../../runtime/wait.ts'
+import type { BatchDataSource } from '../batchData.ts'
+import { Committer, type TxSender } from '../commit/committer.ts'
+import type { CommitMetrics } from '../commit/metrics.ts'
+import { compareWithL1 } from '../commit/standing.ts'
+import type { Clock } from '../rulesView.ts'
+import { adoptBatch } from '../sequence/adopt.ts'
+import type { LaneBook } from '../sequence/laneBook.ts'
+import type { SequenceMetrics } from '../sequence/metrics.ts'
+import { replayLane } from '../sequence/replay.ts'
+import { SequenceStage } from '../sequence/stage.ts'
+import { loadPrepared } from '../store/commitLog.ts'
+import type { Database } from '../store/database.ts'
+import { LaneJournal } from '../store/journal.ts'
+import type { Submission, SubmissionAnswer } from '../submission.ts'
+import type { Verifier } from '../verify/verifier.ts'
+import { FinalLane } from './finalLane.ts'
+import { FinalRules } from './finalRules.ts'
+import { readBatchFromL1 } from './rebuild.ts'
+
+export interface LaneLimits {
+  readonly aheadSeconds: number
+  readonly maxAgeSeconds: number
+  readonly maxBatchRows: number
+  readonly maxWriteRows: number
+  readonly maxQueuedRows: number
+  readonly maxBacklog: number
+  readonly redateMarginSeconds: number
+  readonly retryMs: number
+}
+
+export interface LaneSettings {
+  readonly lane: number
+  readonly client: L1Client
+  readonly contracts: Contracts
+  readonly blobs: BlobSources
+  readonly operator: Address
+  readonly database: Database
+  readonly clock: Clock
+  readonly limits: LaneLimits
+  readonly log: Logger
+  readonly metrics?: { readonly sequence: SequenceMetrics; readonly commit: CommitMetrics } | undefined
+  readonly onPosted: () => void
+  readonly onFault: (error: unknown) => void
+}
+
+/** One lane from its data on disk and on L1 to its stages at work: the only place that knows how they hang together. */
+export class LaneRunner {
+  readonly lane: number
+  readonly domain: Uint8Array
+  readonly rules: FinalRules
+  readonly journal: LaneJournal
+  readonly deriver: LaneDeriver
+  readonly stage: SequenceStage
+  readonly final: FinalLane
+  readonly #settings: LaneSettings
+  readonly #prepared: Awaited<ReturnType<typeof loadPrepared>>
+  #committer: Committer | undefined
+  #verifier: Verifier | undefined
+  #timer: NodeJS.Timeout | undefined
+  #seen = ''
+
+  private constructor(settings: LaneSettings, parts: LaneParts) {
+    this.#settings = settings
+    this.lane = settings.lane
+    this.domain = parts.domain
+    this.rules = parts.rules
+    this.journal = parts.journal
+    this.deriver = parts.deriver
+    this.#prepared = parts.prepared
+    this.final = new FinalLane(parts.rules.rules, parts.journal)
+    const { limits } = settings
+    this.stage = new SequenceStage({
+      book: parts.book,
+      journal: parts.journal,
+      database: settings.database,
+      view: parts.rules,
+      clock: settings.clock,
+      openedAsOf: parts.deriver.history.genesis.header.asOf,
+      aheadSeconds: limits.aheadSeconds,
+      maxAgeSeconds: limits.maxAgeSeconds,
+      maxBatchRows: limits.maxBatchRows,
+      maxWriteRows: limits.maxWriteRows,
+      maxBacklog: limits.maxBacklog,
+      log: settings.log.child({ stage: 'sequence', lane: settings.lane }),
+      metrics: settings.metrics?.sequence,
+      onClosed: () => settings.onPosted(),
+      onFault: settings.onFault,
+    })
+  }
+
+  /** Replays the journal and reconciles it with L1, which may know more (a lost disk) but must not know something else. */
+  static async open(settings: LaneSettings, l1: Pick<L1Update, 'head' | 'final'>): Promise<LaneRunner> {
+    const { lane, client, contracts, database, clock, log } = settings
+    const deriver = new LaneDeriver({ client, contracts, lane })
+    await deriver.catchUp(l1.head)
+    const { genesis } = deriver.history
+    if (genesis.scheme !== Scheme.P256) {
+      throw new BackfeedError('SCHEME_UNKNOWN', `lane ${lane} has signature scheme ${genesis.scheme}, not P-256`, {
+        exitCode: ExitCode.usage,
+      })
+    }
+    const rules = await FinalRules.open(await openLaneView({ client, contracts, lane }), l1.final)
+    const domain = recordDomain({ chainId: BigInt(client.chain.id), rollup: contracts.rollup, lane })
+    const journal = await LaneJournal.open(database, lane)
+    try {
+      const startedAt = performance.now()
+      const openedAsOf = genesis.header.asOf
+      const book = await replayLane({ journal, rules: rules.rules, openedAsOf, now: clock.now() })
+      const prepared = await loadPrepared(database, lane)
+      const parts = { domain, rules, journal, deriver, book, prepared }
+      await reconcile(settings, parts)
+      log.info(
+        { lane, batches: book.lastIndex, positions: book.state.position, replayMs: performance.now() - startedAt },
+        'lane is where its journal says',
+      )
+      return new LaneRunner(settings, parts)
+    } catch (error) {
+      journal.close()
+      throw error
+    }
+  }
+
+  get committer(): Committer {
+    if (this.#committer === undefined) throw new Error('the lane has not started')
+    return this.#committer
+  }
+
+  start(parts: { verifier: Verifier; data: BatchDataSource; transactions: TxSender }): void {
+    const { limits, contracts, database, log, metrics, onPosted, onFault } = this.#settings
+    this.#verifier = parts.verifier
+    this.#committer = new Committer({
+      lane: this.lane,
+      rollup: contracts.rollup,
+      order: this.stage,
+      deriver: this.deriver,
+      transactions: parts.transactions,
+      data: parts.data,
+      database,
+      prepared: this.#prepared,
+      redateMarginSeconds: limits.redateMarginSeconds,
+      retryMs: limits.retryMs,
+      log: log.child({ stage: 'commit', lane: this.lane }),
+      metrics: metrics?.commit,
+      onFinal: (batch, posted) => this.final.advance(batch, posted),
+      onPosted,
+      onFault,
+    })
+    this.#timer = setInterval(() => this.stage.tick(), 1_000)
+  }
+
+  async onL1(update: L1Update): Promise<void> {
+    const seen = `${update.head.hash} ${update.final.hash}`
+    let events: readonly LaneEvent[] = []
+    if (seen !== this.#seen || update.reorg !== undefined) {
+      await this.rules.onL1(update)
+      events = (await this.deriver.catchUp(update.head)).events
+      this.#seen = seen
+    }
+    await this.committer.onL1(update, events)
+    this.stage.tick()
+  }
+
+  async submit({ rows, count }: Pick<Submission, 'rows' | 'count'>): Promise<SubmissionAnswer> {
+    const refusal = this.stage.refusal()
+    const asOf = this.stage.asOfNow()
+    const verifier = this.#verifier
+    if (refusal !== undefined || asOf === undefined || verifier === undefined) {
+      return { refusal: refusal ?? { code: 'NOT_ACCEPTING', message: 'the lane is starting', retryAfterMs: 1_000 } }
+    }
+    if (verifier.freeRows < count || this.stage.queuedRows + count > this.#settings.limits.maxQueuedRows) {
+      return { refusal: { code: 'OVERLOADED', message: 'more records are waiting than fit', retryAfterMs: 100 } }
+    }
+    const work = this.stage.enqueue(rows, count)
+    const job = { lane: this.lane, rows, count, rules: this.rules.rules, asOf, verdicts: work.verdicts }
+    verifier.verify(job).then(work.verified, (error: unknown) => {
+      this.#settings.log.error({ err: error, lane: this.lane }, 'signatures could not be verified')
+      work.abandon({ code: 'OVERLOADED', message: 'signatures could not be verified', retryAfterMs: 1_000 })
+    })
+    return await work.answer
+  }
+
+  /** Resolves when L1 holds every record accepted so far. Closes nothing by itself. */
+  async idle(signal?: AbortSignal): Promise<void> {
+    await this.stage.drain()
+    const last = this.stage.book.open?.index ?? this.stage.lastClosed
+    while (this.committer.posted < last) {
+      signal?.throwIfAborted()
+      await pause(20, signal)
+    }
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.stage.stop()
+    await this.#committer?.stop()
+    this.journal.close()
+  }
+}
+
+interface LaneParts {
+  readonly domain: Uint8Array
+  readonly rules: FinalRules
+  readonly journal: LaneJournal
+  readonly deriver: LaneDeriver
+  readonly book: LaneBook
+  readonly prepared: Awaited<ReturnType<typeof loadPrepared>>
+}
+
+async function reconcile(settings: LaneSettings, parts: LaneParts): Promise<void> {
+  const { lane, client, contracts, blobs, log } = settings
+  const { book, deriver, prepared, journal, rules, domain } = parts
+  const { live } = deriver.history
+  const standing = compareWithL1({
+    live,
+    agreedBefore: 0,
+    ours: (index) => book.closed.get(index),
+    prepared: (index) => prepared.get(index),
+  })
+  if (standing.kind === 'agreed') return
+  if (standing.index <= book.lastIndex || book.open !== undefined) {
+    throw new BackfeedError(
+      'LANE_DISAGREES',
+      `L1 holds another batch ${standing.index} of lane ${lane} than this journal`,
+      {
+        exitCode: ExitCode.refusedByL1,
+        details: { lane, batch: standing.index },
+      },
+    )
+  }
+  log.warn({ lane, from: standing.index, to: live.length }, 'the journal lacks batches that L1 holds: rebuilding them')
+  for (const posted of live.slice(standing.index - 1)) {
+    const batch = await readBatchFromL1({ client, contracts, blobs }, posted, { rules: rules.rules, domain })
+    await adoptBatch(book, journal, batch)
+  }
+}

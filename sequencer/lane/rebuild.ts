@@ -1,0 +1,67 @@
+import type { KeyObject } from 'node:crypto'
+import { fromHex } from '../../l1/bytes.ts'
+import { type BatchDataSettings, fetchBatchData } from '../../l1/derive/batchData.ts'
+import type { DerivedBatch } from '../../l1/derive/laneHistory.ts'
+import { readU32 } from '../../protocol/bigEndian.ts'
+import { RECORD_MESSAGE_BYTES, writeRecordMessage } from '../../protocol/domain.ts'
+import type { LaneRules } from '../../protocol/laneRules.ts'
+import { P256_CHUNK_RECORDS, RECORD_BYTES } from '../../protocol/limits.ts'
+import { parseP256Key, verifyP256 } from '../../protocol/p256.ts'
+import { isEmptyRecord, SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
+import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
+import type { AdoptedBatch } from '../sequence/adopt.ts'
+
+/** A batch read back from L1, for a lane whose own journal is lost. Every signature is checked again. */
+export async function readBatchFromL1(
+  settings: BatchDataSettings,
+  batch: DerivedBatch,
+  lane: { readonly rules: LaneRules; readonly domain: Uint8Array },
+): Promise<AdoptedBatch> {
+  const { header, submittedAt } = batch
+  if (header.forcedChunks > 0) {
+    throw new BackfeedError('LANE_DISAGREES', `batch ${header.index} holds forced chunks, which are planned only`, {
+      exitCode: ExitCode.refusedByL1,
+    })
+  }
+  const { chunks } = await fetchBatchData(settings, batch)
+  const rows = Buffer.concat(chunks.map((chunk) => chunk.body))
+  const rowCount = countRows(rows, chunks.length)
+  return {
+    asOf: header.asOf,
+    l1Block: header.l1Block,
+    postRoot: fromHex(header.postRoot),
+    rows: rows.subarray(0, rowCount * SIGNED_RECORD_BYTES),
+    rowCount,
+    verdicts: verifyRows(rows, rowCount, lane),
+    submittedAt,
+  }
+}
+
+/** Without the padding behind the last record; a last chunk that is all padding keeps a row, so that it still is a chunk. */
+function countRows(rows: Uint8Array, chunkCount: number): number {
+  const least = (chunkCount - 1) * P256_CHUNK_RECORDS + 1
+  let count = rows.length / SIGNED_RECORD_BYTES
+  while (count > least && isEmptyRecord(rows, (count - 1) * SIGNED_RECORD_BYTES)) count--
+  return count
+}
+
+function verifyRows(
+  rows: Uint8Array,
+  rowCount: number,
+  { rules, domain }: { readonly rules: LaneRules; readonly domain: Uint8Array },
+): Uint8Array {
+  const verdicts = new Uint8Array(Math.ceil(rowCount / 8))
+  const keys = new Map<number, KeyObject | undefined>()
+  const message = new Uint8Array(RECORD_MESSAGE_BYTES)
+  for (let row = 0; row < rowCount; row++) {
+    const at = row * SIGNED_RECORD_BYTES
+    const slot = readU32(rows, at)
+    if (slot >= rules.evses.count) continue
+    if (!keys.has(slot)) keys.set(slot, parseP256Key(rules.evseKey(slot)))
+    const position = rules.evsePosition(slot)
+    writeRecordMessage(message, { domain, record: rows, recordAt: at, position, positionAt: 0 })
+    const signature = rows.subarray(at + RECORD_BYTES, at + SIGNED_RECORD_BYTES)
+    if (verifyP256(keys.get(slot), message, signature)) verdicts[row >>> 3]! |= 1 << (row & 7)
+  }
+  return verdicts
+}
