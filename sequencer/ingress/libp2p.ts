@@ -11,9 +11,11 @@ import type { Logger } from '../../runtime/log.ts'
 import { HostConnections, hostKey } from '../hostConnections.ts'
 import {
   LIBP2P_CONNECTIONS_PER_SECOND,
+  LIBP2P_FRAME_TIMEOUT_MS,
   LIBP2P_MAX_CONNECTIONS,
   LIBP2P_MAX_HOST_CONNECTIONS,
   LIBP2P_MAX_PENDING_CONNECTIONS,
+  LIBP2P_MAX_STREAM_REQUESTS,
   LIBP2P_MAX_STREAMS,
   LIBP2P_MAX_WRITE_BUFFER_BYTES,
   LIBP2P_WINDOW_BYTES,
@@ -44,7 +46,9 @@ export interface Libp2pLimits {
   /** New connections a second of one host. */
   connectionsPerSecond: number
   /** Requests of one stream that may wait. */
-  maxStreamRequests?: number
+  maxStreamRequests: number
+  /** From the first byte of a frame to its last. */
+  frameTimeoutMs: number
 }
 
 export interface Libp2pIngress extends AsyncDisposable {
@@ -61,6 +65,8 @@ export async function startLibp2pIngress(settings: Libp2pSettings): Promise<Libp
     maxConnections: LIBP2P_MAX_CONNECTIONS,
     maxHostConnections: LIBP2P_MAX_HOST_CONNECTIONS,
     connectionsPerSecond: LIBP2P_CONNECTIONS_PER_SECOND,
+    maxStreamRequests: LIBP2P_MAX_STREAM_REQUESTS,
+    frameTimeoutMs: LIBP2P_FRAME_TIMEOUT_MS,
     ...settings.limits,
   }
   const allow = [...(settings.allow ?? [])]
@@ -99,14 +105,8 @@ export async function startLibp2pIngress(settings: Libp2pSettings): Promise<Libp
     const peerId = connection.remotePeer.toString()
     const address = addressOf(connection)
     const peer = knownPeers.has(peerId) || isAllowed(allowed, address) ? peerId : hostKey(address)
-    const { maxStreamRequests } = limits
-    const served = new RecordStream({
-      stream,
-      peer,
-      intake,
-      log,
-      ...(maxStreamRequests === undefined ? {} : { maxRequests: maxStreamRequests }),
-    })
+    const { maxStreamRequests: maxRequests, frameTimeoutMs } = limits
+    const served = new RecordStream({ stream, peer, intake, log, maxRequests, frameTimeoutMs })
     streams.add(served)
     intake.metrics.streamOpened()
     stream.addEventListener('close', () => {
@@ -115,10 +115,13 @@ export async function startLibp2pIngress(settings: Libp2pSettings): Promise<Libp
   }
   await node.handle(RECORDS_PROTOCOL, onStream, { maxInboundStreams: LIBP2P_MAX_STREAMS })
 
-  const sweep = setInterval(() => {
-    const now = Date.now()
-    for (const stream of streams) stream.checkStalled(now)
-  }, 1_000)
+  const sweep = setInterval(
+    () => {
+      const now = Date.now()
+      for (const stream of streams) stream.checkStalled(now)
+    },
+    Math.min(1_000, limits.frameTimeoutMs),
+  )
   sweep.unref()
 
   const peerId = node.peerId.toString()

@@ -27,6 +27,8 @@ export interface RecordStreamParts {
   log: Logger
   /** Requests that may wait for their answers. Default LIBP2P_MAX_STREAM_REQUESTS. */
   maxRequests?: number
+  /** Default LIBP2P_FRAME_TIMEOUT_MS. */
+  frameTimeoutMs?: number
 }
 
 const refusalStatus = {
@@ -45,9 +47,13 @@ export class RecordStream {
   readonly #stream: Stream
   readonly #reader = new FrameReader(MAX_REQUEST_FRAME_BYTES)
   readonly #maxRequests: number
+  readonly #frameTimeoutMs: number
   #waiting = 0
-  /** No more requests are taken; the stream ends when the last answer is out. */
+  /** After a bad frame: no more requests are taken; the stream ends when the last answer is out. */
   #ending = false
+  /** The peer has sent all it wants to; what is here of it is still served. */
+  #remoteEnded = false
+  #closing = false
   #closed = false
   #paused = false
   #pumping = false
@@ -57,22 +63,23 @@ export class RecordStream {
     this.#parts = parts
     this.#stream = parts.stream
     this.#maxRequests = parts.maxRequests ?? LIBP2P_MAX_STREAM_REQUESTS
-    this.#stream.addEventListener('drain', () => queueMicrotask(() => this.#pump()))
-    this.#stream.addEventListener('remoteCloseWrite', () => queueMicrotask(() => this.#end()))
+    this.#frameTimeoutMs = parts.frameTimeoutMs ?? LIBP2P_FRAME_TIMEOUT_MS
+    // The stream's own listeners come first and act in a microtask; ours sees what they did.
+    this.#stream.addEventListener('drain', () => queueMicrotask(() => this.#guard(() => this.#pump())))
+    this.#stream.addEventListener('remoteCloseWrite', () => {
+      this.#remoteEnded = true
+      queueMicrotask(() => this.#guard(() => this.#pump()))
+    })
     this.#stream.addEventListener('close', () => {
       this.#closed = true
     })
-    this.#stream.addEventListener('message', (event) => this.#receive(event))
-  }
-
-  get waiting(): number {
-    return this.#waiting
+    this.#stream.addEventListener('message', (event) => this.#guard(() => this.#receive(event)))
   }
 
   /** Ends a stream that began a frame and does not finish it. To be called every second or so. */
   checkStalled(nowMs: number): void {
     if (this.#partialSinceMs === undefined || this.#paused) return
-    if (nowMs - this.#partialSinceMs < LIBP2P_FRAME_TIMEOUT_MS) return
+    if (nowMs - this.#partialSinceMs < this.#frameTimeoutMs) return
     this.#parts.intake.metrics.refused('libp2p', 'STALLED')
     this.#stream.abort(new Error('a frame did not arrive in time'))
   }
@@ -93,25 +100,27 @@ export class RecordStream {
     if (this.#pumping) return
     this.#pumping = true
     try {
-      for (;;) {
-        this.#takeFrames()
-        if (
-          this.#closed ||
-          this.#ending ||
-          this.#stream.readStatus === 'closed' ||
-          this.#stream.readStatus === 'closing'
-        )
-          return
-        const wanted = !this.#mayRead()
-        if (wanted === this.#paused) return
-        this.#paused = wanted
-        if (wanted) this.#stream.pause()
-        else this.#stream.resume()
-        if (wanted) return
-      }
+      do this.#takeFrames()
+      while (this.#setFlow())
     } finally {
       this.#pumping = false
     }
+    this.#finishIfDone()
+  }
+
+  /** True: reading goes on again, and what had been buffered has arrived. */
+  #setFlow(): boolean {
+    if (this.#closed || this.#ending) return false
+    const pause = !this.#mayRead()
+    if (pause === this.#paused) return false
+    this.#paused = pause
+    if (pause) {
+      this.#partialSinceMs = undefined // that the rest of a frame is late is our doing now
+      if (this.#stream.readStatus === 'readable') this.#stream.pause()
+      return false
+    }
+    if (this.#stream.readStatus === 'paused') this.#stream.resume()
+    return true
   }
 
   #mayRead(): boolean {
@@ -166,8 +175,7 @@ export class RecordStream {
         ? encodeAnswerFrame({ requestId, status: AnswerStatus.RESULTS, results: answer.results })
         : encodeAnswerFrame({ requestId, status: refusalStatus[refusal.code], retryAfterMs: refusal.retryAfterMs }),
     )
-    if (this.#ending) this.#finishIfDone()
-    else this.#pump()
+    this.#pump()
   }
 
   /** A peer that sent a bad frame cannot be understood any more: it is told so, and the stream ends. */
@@ -175,8 +183,7 @@ export class RecordStream {
     this.#parts.intake.metrics.refused('libp2p', 'BAD_FRAME')
     this.#send(encodeAnswerFrame({ requestId, status: AnswerStatus.BAD_FRAME, retryAfterMs: 0 }))
     this.#ending = true
-    if (!this.#paused) this.#stream.pause() // what else it sends is not wanted
-    this.#finishIfDone()
+    if (this.#stream.readStatus === 'readable') this.#stream.pause() // what else it sends is not wanted
   }
 
   #send(frame: Uint8Array): void {
@@ -189,15 +196,11 @@ export class RecordStream {
     }
   }
 
-  /** The peer sends no more. */
-  #end(): void {
-    this.#pump()
-    this.#ending = true
-    this.#finishIfDone()
-  }
-
   #finishIfDone(): void {
-    if (this.#waiting > 0 || this.#closed) return
+    if (this.#waiting > 0 || this.#closed || this.#closing) return
+    const servedAll = this.#remoteEnded && !this.#paused && this.#stream.readBufferLength === 0
+    if (!this.#ending && !servedAll) return
+    this.#closing = true
     void this.#close()
   }
 
@@ -208,6 +211,16 @@ export class RecordStream {
       if (this.#stream.status === 'open') this.#stream.abort(new Error('ended after a bad frame'))
     } catch {
       this.#stream.abort(new Error('the peer does not take its answers'))
+    }
+  }
+
+  /** An exception in a listener would end the process; what one peer does may end its own stream at most. */
+  #guard(act: () => void): void {
+    try {
+      act()
+    } catch (error) {
+      this.#parts.log.error({ err: error, peer: this.#parts.peer }, 'a record stream failed')
+      this.#stream.abort(new Error('internal fault'))
     }
   }
 }

@@ -199,18 +199,47 @@ test('a bad frame is answered, then the stream ends; what was good before is ans
   assert.match(await metrics.text(), /refused_total\{transport="libp2p",reason="BAD_FRAME".*\} 4/)
 })
 
-test('a peer that ends its side gets its last answers', async (t) => {
-  const { sink, address, metrics } = await start(t)
+test('a peer that ends its side gets all its answers, also to what had not been read yet', async (t) => {
+  const { sink, address, metrics } = await start(t, { limits: { maxStreamRequests: 2 } })
   const { stream, answers, ended } = await dial(t, address)
   sink.hold()
-  stream.send(encodeRequestFrame({ requestId: 9, lane: 5, rows: rowsOf(2) }))
+  for (let id = 1; id <= 10; id++) stream.send(encodeRequestFrame({ requestId: id, lane: 5, rows: rowsOf(500) }))
+  const closed = stream.close()
+  await until(() => sink.submissions.length === 2)
+  await sleep(50)
+  sink.release()
+  await closed
+  await ended
+  assert.equal(answers.length, 10)
+  await until(async () => /backfeed_ingress_streams\{.*\} 0/.test(await metrics.text()))
+})
+
+test('a bad frame behind what cannot be read yet, from a peer that has ended: its stream ends, nothing else', async (t) => {
+  const { sink, address } = await start(t, { limits: { maxStreamRequests: 1 } })
+  const { stream, answers, ended } = await dial(t, address)
+  sink.hold()
+  stream.send(encodeRequestFrame({ requestId: 1, lane: 5, rows: rowsOf(1) }))
+  stream.send(Uint8Array.of(0, 0, 0, 0, 1))
   await stream.close()
   await until(() => sink.submissions.length === 1)
+  await sleep(20)
   sink.release()
   await ended
-  assert.equal(answers.length, 1)
-  await sleep(20)
-  assert.match(await metrics.text(), /backfeed_ingress_streams\{.*\} 0/)
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [AnswerStatus.RESULTS, AnswerStatus.BAD_FRAME],
+  )
+})
+
+test('a frame that does not come to its end is not waited for; an idle stream is', async (t) => {
+  const { address, metrics } = await start(t, { limits: { frameTimeoutMs: 100 } })
+  const idle = await dial(t, address)
+  const stalled = await dial(t, address)
+  stalled.stream.send(Uint8Array.of(0, 0, 0, 96, 1))
+  await stalled.ended
+  assert.match(await metrics.text(), /refused_total\{transport="libp2p",reason="STALLED".*\} 1/)
+  idle.stream.send(encodeRequestFrame({ requestId: 1, lane: 5, rows: rowsOf(1) }))
+  await until(() => idle.answers.length === 1)
 })
 
 test('a peer that goes away with requests under way gives its share back', async (t) => {
@@ -232,8 +261,15 @@ test('streams of a connection and connections of a host are limited', async (t) 
   await connection.newStream(RECORDS_PROTOCOL)
   const third = await connection.newStream(RECORDS_PROTOCOL).catch(() => undefined)
   await until(() => third === undefined || third.status !== 'open')
-  await dial(t, address)
+  const second = await dial(t, address)
   await assert.rejects(dial(t, address))
+  await second.node.stop()
+  await until(() =>
+    dial(t, address).then(
+      () => true,
+      () => false,
+    ),
+  )
 })
 
 test('networks of known gateways have no limit of connections', async (t) => {

@@ -264,6 +264,16 @@ test('one sender with too much under way is told 429, others get in; all is give
   assert.equal(admission.inFlight, 50)
 })
 
+test('JSON is charged for its bulk only until its records are counted', async (t) => {
+  const { post, sink, admission } = await start(t)
+  sink.hold()
+  const pending = post(JSON.stringify({ records: [{ record, signature: hex(signature) }] }))
+  await until(() => sink.submissions.length === 1)
+  assert.equal(admission.inFlight, 1)
+  sink.release()
+  assert.equal((await pending).status, 200)
+})
+
 test('a pipeline that does not answer costs the sender a 504, and keeps its place taken', async (t) => {
   const { post, sink, admission } = await start(t, { answerTimeoutMs: 50 })
   sink.hold()
