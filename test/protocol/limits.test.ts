@@ -59,7 +59,9 @@ test('no product of valid values leaves the exact integers (§5, §15.1)', () =>
     amount: base * BigInt(limits.MAX_MULTIPLIER_BPS),
   }
   for (const [name, product] of Object.entries(products)) assert.ok(product <= safe, `${name} reaches ${product}`)
-  assert.ok(products.drop < 2n ** 49n)
+  assert.ok(products.drop < 2n ** 49n && products.chemistry < 2n ** 49n)
+  const largest = Object.values(products).reduce((a, b) => (a > b ? a : b))
+  assert.ok(largest === products.amount && largest > 2n ** 52n)
 })
 
 function sorted(values: Map<string, bigint>): [string, bigint][] {
