@@ -1,6 +1,7 @@
 import { BlockNotFoundError, type Hex } from 'viem'
 import { BackfeedError, describeError } from '../runtime/errors.ts'
 import type { Logger } from '../runtime/log.ts'
+import { PokableTimer } from '../runtime/pokableTimer.ts'
 import type { Component } from '../runtime/service.ts'
 import type { L1Client } from './client.ts'
 import { l1Error } from './errors.ts'
@@ -56,9 +57,8 @@ export class L1Follower implements Component {
   #isUntold = false
   #toldHead: BlockRef | undefined
   #running: Promise<void> | undefined
-  #stopping = new AbortController()
-  #wake: (() => void) | undefined
-  #isPoked = false
+  readonly #stopping = new AbortController()
+  readonly #timer = new PokableTimer(this.#stopping.signal)
 
   constructor(settings: FollowerSettings) {
     this.#settings = settings
@@ -81,8 +81,7 @@ export class L1Follower implements Component {
 
   /** Look now. */
   poke(): void {
-    this.#isPoked = true
-    this.#wake?.()
+    this.#timer.poke()
   }
 
   /** Resolves after a first look: `head` and `final` are there from then on. */
@@ -93,7 +92,6 @@ export class L1Follower implements Component {
 
   async stop(): Promise<void> {
     this.#stopping.abort()
-    this.#wake?.()
     await this.#running
   }
 
@@ -102,15 +100,14 @@ export class L1Follower implements Component {
     while (!this.#stopping.signal.aborted) {
       try {
         if (this.#isUntold) await this.#tell()
-        await this.#pause(this.#settings.pollMs)
+        await this.#timer.pause(this.#settings.pollMs)
         if (this.#stopping.signal.aborted) return
         await this.#look()
         failures = 0
       } catch (error) {
         if (!(error instanceof BackfeedError) || !error.retryable) throw error
         if (failures++ === 0) this.#log.warn({ err: error }, `following L1: ${describeError(error)}`)
-        this.#isPoked = false
-        await this.#pause(Math.min(this.#settings.pollMs * 2 ** Math.min(failures, 4), 30_000))
+        await this.#timer.pause(Math.min(this.#settings.pollMs * 2 ** Math.min(failures, 4), 30_000))
       }
     }
   }
@@ -191,22 +188,6 @@ export class L1Follower implements Component {
   #require(block: BlockRef | undefined): BlockRef {
     if (block === undefined) throw new Error('the follower has not started')
     return block
-  }
-
-  async #pause(ms: number): Promise<void> {
-    if (this.#isPoked || this.#stopping.signal.aborted) {
-      this.#isPoked = false
-      return
-    }
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms)
-      this.#wake = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
-    this.#wake = undefined
-    this.#isPoked = false
   }
 }
 

@@ -1,26 +1,25 @@
-import { type Abi, type Address, type Hex, keccak256, type TransactionReceipt } from 'viem'
+import type { Abi, Address, TransactionReceipt } from 'viem'
 import { BackfeedError, describeError, ExitCode, isBackfeedError } from '../../runtime/errors.ts'
 import type { Logger } from '../../runtime/log.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
+import { PokableTimer } from '../../runtime/pokableTimer.ts'
 import type { Component, ComponentContext } from '../../runtime/service.ts'
-import { type BlobSidecar, emptySidecar, type SignedTransaction, signBlobTransaction } from '../blobTransaction.ts'
-import { fromHex } from '../bytes.ts'
+import type { SignedTransaction } from '../blobTransaction.ts'
 import type { L1Account, L1Client } from '../client.ts'
 import { l1Error } from '../errors.ts'
-import { gasLimit, MAX_TX_BYTES } from '../gas.ts'
 import { classifyBroadcastError } from './broadcastError.ts'
 import { findReceipt, type Look, lookAtL1 } from './chainView.ts'
 import { type Action, decide, type Watch } from './decide.ts'
 import { type Fees, openingFees } from './feeRules.ts'
-import { explainFailure, simulate } from './simulate.ts'
+import { prepareRecord } from './prepare.ts'
+import { explainFailure } from './simulate.ts'
+import { TxBook } from './txBook.ts'
 import { type TxEvent, type TxReporter, txReporter } from './txEvents.ts'
 import type { TxPolicy } from './txPolicy.ts'
 import { type Attempt, currentAttempt, type Inclusion, type TxRecord, type TxRequest } from './txRecord.ts'
 import type { TxStore } from './txStore.ts'
+import { TxSigner } from './txSigner.ts'
 import { TxWaiters } from './txWaiters.ts'
-
-/** Final records kept, so that a caller that crashed before it noted a result learns it by sending the id again. */
-const KEPT_FINAL = 256
 
 export interface TxManagerSettings {
   client: L1Client
@@ -46,17 +45,16 @@ export class TxManager implements Component {
   readonly #log: Logger
   readonly #reporter: TxReporter
   readonly #now: () => number
-  readonly #records = new Map<string, TxRecord>()
+  readonly #book: TxBook
   readonly #watches = new Map<string, Watch>()
-  readonly #sidecars = new Map<string, BlobSidecar>()
+  readonly #signer: TxSigner
   readonly #waiters = new TxWaiters()
   readonly #listeners = new Set<(event: TxEvent) => void>()
   #queue: TxRequest[] = []
   #cancelRequests = new Set<string>()
-  #stopping = new AbortController()
+  readonly #stopping = new AbortController()
+  readonly #timer = new PokableTimer(this.#stopping.signal)
   #running: Promise<void> | undefined
-  #wake: (() => void) | undefined
-  #isPoked = false
   #isBalanceLow = false
   #isUnreachable = false
 
@@ -69,6 +67,9 @@ export class TxManager implements Component {
       lowBalanceWei: settings.policy.lowBalanceWei,
     })
     this.#now = settings.now ?? Date.now
+    const { account, store, client } = settings
+    this.#book = new TxBook(store)
+    this.#signer = new TxSigner({ account, store, chainId: client.chain.id })
   }
 
   get address(): Address {
@@ -77,9 +78,8 @@ export class TxManager implements Component {
 
   /** Loads what was under way and goes on with it. */
   async start(context: Pick<ComponentContext, 'fail'>): Promise<void> {
-    for (const record of await this.#settings.store.load()) this.#records.set(record.id, record)
-    for (const record of this.#open()) this.#watches.set(record.id, newWatch())
-    this.#stopping = new AbortController()
+    await this.#book.load()
+    for (const record of this.#book.open()) this.#watches.set(record.id, newWatch())
     this.#running = this.#run().catch((error: unknown) => {
       this.#waiters.rejectAll(error)
       context.fail(error)
@@ -88,7 +88,6 @@ export class TxManager implements Component {
 
   async stop(): Promise<void> {
     this.#stopping.abort()
-    this.#wake?.()
     await this.#running
     this.#waiters.rejectAll(
       new BackfeedError(
@@ -107,7 +106,7 @@ export class TxManager implements Component {
    * L1_REVERTED (in simulation or in a block), L1_REFUSED, TX_CANCELLED, TX_QUEUE_FULL, TX_GAS_OVER_CAP or TX_TOO_LARGE.
    */
   async send(request: TxRequest): Promise<TransactionReceipt> {
-    const known = this.#records.get(request.id)
+    const known = this.#book.get(request.id)
     if (known !== undefined) return await this.#resultOf(known, 'mined')
     if (!this.#queue.some((queued) => queued.id === request.id)) {
       if (this.#stopping.signal.aborted || this.#running === undefined) {
@@ -125,7 +124,7 @@ export class TxManager implements Component {
 
   /** Resolves with the receipt once its block is final. Rejects as `send` does, and with TX_UNKNOWN. */
   async final(id: string): Promise<TransactionReceipt> {
-    const record = this.#records.get(id)
+    const record = this.#book.get(id)
     if (record !== undefined) return await this.#resultOf(record, 'final')
     if (this.#queue.some((queued) => queued.id === id)) return await this.#waiters.wait(id, 'final')
     throw new BackfeedError('TX_UNKNOWN', `no transaction ${id} is known`)
@@ -139,7 +138,7 @@ export class TxManager implements Component {
       this.#waiters.reject(id, cancelledError(id))
       return
     }
-    if (this.#records.get(id)?.status.kind !== 'pending') {
+    if (this.#book.get(id)?.status.kind !== 'pending') {
       throw new BackfeedError('TX_UNKNOWN', `no pending transaction ${id} is known`)
     }
     this.#cancelRequests.add(id)
@@ -148,8 +147,7 @@ export class TxManager implements Component {
 
   /** Look at L1 now: for callers that know that a block has come. */
   poke(): void {
-    this.#isPoked = true
-    this.#wake?.()
+    this.#timer.poke()
   }
 
   on(listener: (event: TxEvent) => void): () => void {
@@ -158,13 +156,12 @@ export class TxManager implements Component {
   }
 
   records(): readonly TxRecord[] {
-    return [...this.#records.values()]
+    return this.#book.all()
   }
 
   async #run(): Promise<void> {
     let failures = 0
     while (!this.#stopping.signal.aborted) {
-      this.#isPoked = false
       let isBusy = false
       try {
         isBusy = await this.#tick()
@@ -178,7 +175,7 @@ export class TxManager implements Component {
         if (!this.#isUnreachable) this.#log.warn({ err: error }, `waiting for L1: ${describeError(error)}`)
         this.#isUnreachable = true
       }
-      await this.#pause(isBusy ? 0 : this.#settings.policy.pollMs * Math.min(2 ** failures, 8), failures === 0)
+      await this.#timer.pause(isBusy ? 0 : this.#settings.policy.pollMs * Math.min(2 ** failures, 8))
     }
   }
 
@@ -188,7 +185,7 @@ export class TxManager implements Component {
     const look = await this.#look()
     this.#checkBalance(look.balanceWei)
     let isBusy = false
-    for (const record of this.#open()) {
+    for (const record of this.#book.open()) {
       if (this.#stopping.signal.aborted) return false
       const watch = this.#watches.get(record.id) ?? newWatch()
       this.#watches.set(record.id, watch)
@@ -202,7 +199,7 @@ export class TxManager implements Component {
     await this.#admit(look)
     this.#reporter.look({
       balanceWei: look.balanceWei,
-      pending: this.#open().filter((record) => record.status.kind === 'pending').length,
+      pending: this.#book.pending().length,
       queued: this.#queue.length,
     })
     return isBusy
@@ -217,7 +214,7 @@ export class TxManager implements Component {
       case 'final':
         return await this.#onFinal(record, action.inclusion, look)
       case 'reorged': {
-        const pending = await this.#save({ ...record, status: { kind: 'pending' } })
+        const pending = await this.#book.save({ ...record, status: { kind: 'pending' } })
         this.#emit({ kind: 'reorged', record: pending })
         const attempt = currentAttempt(pending)
         if (attempt !== undefined) await this.#broadcast(pending, watch, attempt)
@@ -228,7 +225,7 @@ export class TxManager implements Component {
         return
       case 'reassign': {
         watch.nonceTakenAt = undefined
-        const moved = await this.#save({ ...record, nonce: this.#nextNonce(look.accountNonce) })
+        const moved = await this.#book.save({ ...record, nonce: this.#book.nextNonce(look.accountNonce) })
         this.#emit({ kind: 'reassigned', record: moved, previousNonce: record.nonce })
         const fees = openingFees(look.market, record.kind, this.#settings.policy.fees)
         return await this.#offer(moved, watch, fees, record.cancelled ? 'cancel' : 'request')
@@ -256,7 +253,7 @@ export class TxManager implements Component {
     while (!this.#stopping.signal.aborted) {
       const request = this.#queue[0]
       if (request === undefined) return
-      const pending = this.#open().filter((record) => record.status.kind === 'pending')
+      const pending = this.#book.pending()
       if (pending.length >= this.#settings.policy.maxInFlight) return
       // Pools refuse an account's plain transactions while they hold its blob transactions, and the reverse.
       if (pending.some((record) => record.kind !== request.kind)) return
@@ -272,8 +269,7 @@ export class TxManager implements Component {
       // A cancel may have come while the node was simulating.
       if (!this.#removeQueued(request.id)) continue
       if (request.kind === 'blob') {
-        await this.#settings.store.putSidecar(request.id, request.sidecar)
-        this.#sidecars.set(request.id, request.sidecar)
+        await this.#signer.keepSidecar(request.id, request.sidecar)
       }
       const watch = newWatch()
       this.#watches.set(record.id, watch)
@@ -282,45 +278,34 @@ export class TxManager implements Component {
   }
 
   async #prepare(request: TxRequest, look: Look): Promise<TxRecord> {
-    const { client, account, abi, policy } = this.#settings
-    const data = fromHex(request.data)
-    if (data.length > MAX_TX_BYTES - 512) {
-      throw new BackfeedError('TX_TOO_LARGE', `${request.label} has ${data.length} bytes of calldata`)
+    const { client, policy, abi } = this.#settings
+    const nonce = this.#book.nextNonce(look.accountNonce)
+    const context = {
+      client,
+      from: this.address,
+      abi: abi ?? [],
+      policy,
+      market: look.market,
+      nonce,
+      nowMs: this.#now(),
     }
-    const { maxFeePerBlobGas } = openingFees(look.market, request.kind, policy.fees)
-    const estimate =
-      request.gas ?? (await simulate(client, account.address, request, { abi: abi ?? [], maxFeePerBlobGas }))
-    const marginBps = request.gas === undefined ? policy.gasMarginBps : 10_000n
-    return {
-      id: request.id,
-      label: request.label,
-      kind: request.kind,
-      to: request.to,
-      data: request.data,
-      value: request.value ?? 0n,
-      gas: gasLimit({ estimate, data, marginBps }),
-      createdAtMs: this.#now(),
-      nonce: this.#nextNonce(look.accountNonce),
-      cancelled: false,
-      status: { kind: 'pending' },
-      attempts: [],
-    }
+    return await prepareRecord(request, context)
   }
 
   /** Signs an offer, writes it down, broadcasts it: in this order, so that no transaction of ours is ever unknown to us. */
   async #offer(record: TxRecord, watch: Watch, fees: Fees, purpose: Attempt['purpose']): Promise<void> {
     const unsigned = { nonce: record.nonce, fees, purpose, sentAtMs: this.#now() }
-    const signed = await this.#sign(record, unsigned)
+    const signed = await this.#signer.sign(record, unsigned)
     const attempt: Attempt = { ...unsigned, hash: signed.hash }
     const isFirst = record.attempts.length === 0
-    const saved = await this.#save({ ...record, attempts: [...record.attempts, attempt] })
+    const saved = await this.#book.save({ ...record, attempts: [...record.attempts, attempt] })
     watch.underpriced = false
     this.#emit({ kind: isFirst ? 'sent' : 'replaced', record: saved, attempt })
     await this.#broadcast(saved, watch, attempt, signed)
   }
 
   async #broadcast(record: TxRecord, watch: Watch, attempt: Attempt, given?: SignedTransaction): Promise<void> {
-    const signed = given ?? (await this.#sign(record, attempt))
+    const signed = given ?? (await this.#signer.sign(record, attempt))
     watch.lastBroadcastMs = this.#now()
     try {
       await this.#settings.client.sendRawTransaction({ serializedTransaction: signed.raw })
@@ -343,10 +328,10 @@ export class TxManager implements Component {
 
   /** Forgets a transaction that no pool will ever take, when that leaves no hole in the nonces. */
   async #onRefused(record: TxRecord, cause: unknown): Promise<void> {
-    const hasLater = this.#open().some((other) => other.nonce > record.nonce)
-    if (hasLater || record.attempts.length > 1) return
-    await this.#settings.store.delete(record.id)
-    this.#forget(record.id)
+    if (!this.#book.canForget(record)) return
+    await this.#book.forget(record.id)
+    await this.#signer.dropSidecar(record.id)
+    this.#watches.delete(record.id)
     const error = new BackfeedError('L1_REFUSED', `L1 refuses ${record.label}: ${describeError(cause)}`, {
       exitCode: ExitCode.refusedByL1,
       cause,
@@ -356,7 +341,7 @@ export class TxManager implements Component {
   }
 
   async #onMined(record: TxRecord, inclusion: Inclusion, look: Look): Promise<void> {
-    const mined = await this.#save({ ...record, status: { kind: 'mined', inclusion } })
+    const mined = await this.#book.save({ ...record, status: { kind: 'mined', inclusion } })
     const receipt = look.receipts.get(inclusion.hash)!
     this.#emit({ kind: 'mined', record: mined, receipt })
     const failure = await this.#failureOf(mined, inclusion)
@@ -365,25 +350,15 @@ export class TxManager implements Component {
   }
 
   async #onFinal(record: TxRecord, inclusion: Inclusion, look: Look): Promise<void> {
-    const final = await this.#save({ ...record, status: { kind: 'final', inclusion } })
-    await this.#settings.store.deleteSidecar(record.id)
-    this.#sidecars.delete(record.id)
+    const final = await this.#book.save({ ...record, status: { kind: 'final', inclusion } })
+    const failure = await this.#failureOf(final, inclusion)
+    await this.#signer.dropSidecar(record.id)
     this.#watches.delete(record.id)
     const receipt = look.receipts.get(inclusion.hash)!
     this.#emit({ kind: 'final', record: final, receipt })
-    const failure = await this.#failureOf(final, inclusion)
     if (failure === undefined) this.#waiters.resolve(record.id, 'final', receipt)
     else this.#waiters.reject(record.id, failure)
-    await this.#forgetOldest()
-  }
-
-  async #forgetOldest(): Promise<void> {
-    const finals = this.records().filter((record) => record.status.kind === 'final')
-    finals.sort((a, b) => a.nonce - b.nonce)
-    for (const record of finals.slice(0, Math.max(0, finals.length - KEPT_FINAL))) {
-      await this.#settings.store.delete(record.id)
-      this.#forget(record.id)
-    }
+    await this.#book.forgetOldest()
   }
 
   async #resultOf(record: TxRecord, until: 'mined' | 'final'): Promise<TransactionReceipt> {
@@ -404,78 +379,25 @@ export class TxManager implements Component {
     const attempt = record.attempts.find((candidate) => candidate.hash === inclusion.hash)
     if (attempt?.purpose === 'cancel') return cancelledError(record.id)
     if (inclusion.succeeded) return undefined
-    const versionedHashes = (await this.#sidecarOf(record))?.versionedHashes ?? []
+    const versionedHashes = await this.#signer.versionedHashes(record)
     const maxFeePerBlobGas = attempt?.fees.maxFeePerBlobGas ?? 1n
-    const { client, account, abi } = this.#settings
     const failed = { record, inclusion, versionedHashes, maxFeePerBlobGas }
-    const reason = await explainFailure(client, account.address, failed, abi ?? [])
-    if (isBackfeedError(reason, 'L1_REVERTED')) return reason
-    return new BackfeedError('L1_REVERTED', `${record.label} reverted in block ${inclusion.blockNumber}`, {
-      exitCode: ExitCode.refusedByL1,
-      cause: reason,
-      details: { hash: inclusion.hash },
-    })
+    return await explainFailure(this.#settings.client, this.address, failed, this.#settings.abi ?? [])
   }
 
   async #noteCancels(): Promise<void> {
     for (const id of this.#cancelRequests) {
-      const record = this.#records.get(id)
-      if (record?.status.kind === 'pending') await this.#save({ ...record, cancelled: true })
+      const record = this.#book.get(id)
+      if (record?.status.kind === 'pending') await this.#book.save({ ...record, cancelled: true })
       this.#cancelRequests.delete(id)
     }
-  }
-
-  async #sign(record: TxRecord, offer: Omit<Attempt, 'hash'>): Promise<SignedTransaction> {
-    const isCancel = offer.purpose === 'cancel'
-    const common = {
-      chainId: this.#settings.client.chain.id,
-      nonce: offer.nonce,
-      to: isCancel ? this.address : record.to,
-      data: isCancel ? ('0x' as Hex) : record.data,
-      value: isCancel ? 0n : record.value,
-      gas: isCancel ? 21_000n : record.gas,
-      maxFeePerGas: offer.fees.maxFeePerGas,
-      maxPriorityFeePerGas: offer.fees.maxPriorityFeePerGas,
-    }
-    if (record.kind === 'plain') {
-      const raw = await this.#settings.account.signTransaction({ ...common, type: 'eip1559' })
-      return { raw, hash: keccak256(raw) }
-    }
-    const sidecar = isCancel ? emptySidecar() : await this.#sidecarOf(record)
-    if (sidecar === undefined) {
-      throw new BackfeedError('DATA_CORRUPTED', `the stored blobs of ${record.id} are missing`, {
-        exitCode: ExitCode.dataCorrupted,
-      })
-    }
-    const blobFees = { ...common, maxFeePerBlobGas: offer.fees.maxFeePerBlobGas }
-    return await signBlobTransaction(this.#settings.account, blobFees, sidecar)
-  }
-
-  async #sidecarOf(record: TxRecord): Promise<BlobSidecar | undefined> {
-    if (record.kind !== 'blob') return undefined
-    const held = this.#sidecars.get(record.id)
-    if (held !== undefined) return held
-    const stored = await this.#settings.store.getSidecar(record.id)
-    if (stored !== undefined) this.#sidecars.set(record.id, stored)
-    return stored
-  }
-
-  /** Records that can still change, in the order of their nonces. */
-  #open(): TxRecord[] {
-    return this.records()
-      .filter((record) => record.status.kind !== 'final')
-      .sort((a, b) => a.nonce - b.nonce)
-  }
-
-  #nextNonce(accountNonce: number): number {
-    return this.#open().reduce((next, record) => Math.max(next, record.nonce + 1), accountNonce)
   }
 
   async #look(): Promise<Look> {
     return await lookAtL1(this.#settings.client, {
       address: this.address,
       finality: this.#settings.policy.finality,
-      records: this.#open(),
+      records: this.#book.open(),
       nowMs: this.#now(),
     })
   }
@@ -489,18 +411,6 @@ export class TxManager implements Component {
     this.#isBalanceLow = isLow
   }
 
-  async #save(record: TxRecord): Promise<TxRecord> {
-    await this.#settings.store.put(record)
-    this.#records.set(record.id, record)
-    return record
-  }
-
-  #forget(id: string): void {
-    this.#records.delete(id)
-    this.#watches.delete(id)
-    this.#sidecars.delete(id)
-  }
-
   #removeQueued(id: string): boolean {
     const before = this.#queue.length
     this.#queue = this.#queue.filter((queued) => queued.id !== id)
@@ -510,19 +420,6 @@ export class TxManager implements Component {
   #emit(event: TxEvent): void {
     this.#reporter.event(event)
     for (const listener of this.#listeners) listener(event)
-  }
-
-  async #pause(ms: number, isPokable: boolean): Promise<void> {
-    if (this.#stopping.signal.aborted || ms === 0 || (isPokable && this.#isPoked)) return
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms)
-      this.#wake = () => {
-        if (!isPokable && !this.#stopping.signal.aborted) return
-        clearTimeout(timer)
-        resolve()
-      }
-    })
-    this.#wake = undefined
   }
 }
 

@@ -1,4 +1,5 @@
 import { type Abi, type Address, type Hex, hexToBigInt, numberToHex } from 'viem'
+import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
 import type { L1Client } from '../client.ts'
 import { l1Error } from '../errors.ts'
 import { revertError } from '../revert.ts'
@@ -29,13 +30,16 @@ export async function simulate(
   }
 }
 
-/** Why a mined transaction failed, by running it again on the state before its block. Approximate when the block held more of them. */
+/**
+ * Why a mined transaction failed: L1_REVERTED, with the reason found by running it again on the state before its block. Approximate
+ * when the block held more of them, and without a reason when the node has forgotten that state.
+ */
 export async function explainFailure(
   client: L1Client,
   from: Address,
   failed: { record: TxRecord; inclusion: Inclusion; versionedHashes: readonly Hex[]; maxFeePerBlobGas: bigint },
   abi: Abi,
-): Promise<unknown> {
+): Promise<BackfeedError> {
   const { record, inclusion, versionedHashes } = failed
   const call = {
     from,
@@ -45,12 +49,19 @@ export async function explainFailure(
     gas: numberToHex(record.gas),
     ...(versionedHashes.length > 0 ? blobFields(versionedHashes, failed.maxFeePerBlobGas) : {}),
   }
+  let cause: unknown
   try {
     await client.request({ method: 'eth_call', params: [call, numberToHex(inclusion.blockNumber - 1n)] } as never)
-    return undefined
   } catch (error) {
-    return revertError(record.label, error, abi) ?? l1Error(`explaining the failure of ${record.label}`, error)
+    const reason = revertError(record.label, error, abi)
+    if (reason !== undefined) return reason
+    cause = error
   }
+  return new BackfeedError('L1_REVERTED', `${record.label} reverted in block ${inclusion.blockNumber}`, {
+    exitCode: ExitCode.refusedByL1,
+    cause,
+    details: { hash: inclusion.hash },
+  })
 }
 
 function blobFields(versionedHashes: readonly Hex[], maxFeePerBlobGas: bigint): object {

@@ -22,7 +22,7 @@ const policy = txPolicy(
     finality: { kind: 'depth', blocks: 3 },
     pollMs: 30,
     stuckMs: 300,
-    rebroadcastMs: 200,
+    rebroadcastMs: 100,
     foreignNonceBlocks: 1,
   }),
 )
@@ -61,6 +61,16 @@ function until(manager: TxManager, kind: string): Promise<void> {
       resolve()
     })
   })
+}
+
+/** Resolves once the node holds the newest offer: events come before the broadcast that they announce. */
+async function untilInPool(manager: TxManager): Promise<void> {
+  for (;;) {
+    const hash = manager.records()[0]?.attempts.at(-1)?.hash
+    const known = hash && (await anvil.rpc<{ hash: Hex } | null>('eth_getTransactionByHash', [hash]))
+    if (known && known.hash === manager.records()[0]?.attempts.at(-1)?.hash) return
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
 }
 
 test('sends in order, once an id, and says when it is final', async () => {
@@ -133,7 +143,7 @@ test('a restart takes up what was written down before it was sent', async () => 
     await using given = await managed({ account, store })
     assert.equal(given.manager.records()[0]?.attempts.length, 1)
     const sent = given.manager.send(request)
-    await new Promise((resolve) => setTimeout(resolve, 150))
+    await untilInPool(given.manager)
     await anvil.mine(1)
     const receipt = await sent
     assert.equal(receipt.blobGasUsed, 131_072n)
@@ -151,7 +161,7 @@ test('a stuck transaction is offered again for more, under the same nonce', asyn
     const { manager } = given
     const sent = manager.send({ ...plain('stuck'), kind: 'blob', sidecar })
     await until(manager, 'replaced')
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await untilInPool(manager)
     await anvil.mine(1)
     const receipt = await sent
     const record = manager.records()[0]
@@ -175,7 +185,7 @@ test('a cancel of a blob transaction is one too, and frees the nonce', async () 
     await until(manager, 'sent')
     manager.cancel('cancelled')
     await until(manager, 'replaced')
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await untilInPool(manager)
     await anvil.mine(1)
     await rejected
     const last = manager.records()[0]?.attempts.at(-1)
@@ -195,6 +205,7 @@ test('a nonce used behind our back is noticed, and the transaction goes under th
     const { manager, settings } = given
     const sent = manager.send(plain('displaced'))
     await until(manager, 'sent')
+    await untilInPool(manager)
     await anvil.rpc('anvil_dropAllTransactions')
     const foreign = await settings.account.signTransaction({
       chainId: client.chain.id,
@@ -207,11 +218,17 @@ test('a nonce used behind our back is noticed, and the transaction goes under th
     })
     await anvil.rpc('eth_sendRawTransaction', [foreign])
     await anvil.mine(1)
-    const reassigned = until(manager, 'reassigned')
-    await new Promise((resolve) => setTimeout(resolve, 100))
-    await anvil.mine(1)
+    // It must stay taken for a block; mining on until it is seen to be.
+    let isReassigned = false
+    const reassigned = until(manager, 'reassigned').then(() => {
+      isReassigned = true
+    })
+    while (!isReassigned) {
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      await anvil.mine(1)
+    }
     await reassigned
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await untilInPool(manager)
     await anvil.mine(1)
     assert.equal((await sent).status, 'success')
     assert.equal(manager.records()[0]?.nonce, 1)
@@ -245,7 +262,8 @@ test('a low balance raises the alarm once, and a top-up lets the transaction thr
   await using given = await managed({ account, onLowBalance: () => alarms++ })
   const sent = given.manager.send({ ...plain('poor'), gas: 21_000n })
   await until(given.manager, 'sent')
-  await new Promise((resolve) => setTimeout(resolve, 120))
+  // A few looks later it is still one alarm.
+  for (let look = 0; look < 4; look++) await new Promise((resolve) => setTimeout(resolve, 50))
   assert.equal(alarms, 1)
   await anvil.setBalance(account.address, parseEther('1'))
   assert.equal((await sent).status, 'success')
