@@ -23,7 +23,8 @@ export class EvilLane {
   constructor(fixture: TestLane, lane = fixture.lane, operator = fixture.operator) {
     const { client, contracts } = fixture
     this.fixture = fixture
-    this.poster = { client, rollup: contracts.rollup, operator, lane }
+    const send = (raw: `0x${string}`) => fixture.anvil.rpc('eth_sendRawTransaction', [raw])
+    this.poster = { client, rollup: contracts.rollup, operator, lane, send }
     this.domain = recordDomain({ chainId: BigInt(client.chain.id), rollup: contracts.rollup, lane })
   }
 

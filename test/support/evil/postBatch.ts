@@ -24,6 +24,8 @@ export interface Poster {
   readonly rollup: Hex
   readonly operator: L1Account
   readonly lane: number
+  /** Takes a raw transaction and is patient: a node loads its KZG setup at the first blob. */
+  send(raw: Hex): Promise<unknown>
 }
 
 /** Posts a batch as it is, true or not, with real blobs or real calldata. */
@@ -93,7 +95,7 @@ async function sendBlobs(poster: Poster, data: Hex, blobs: readonly Uint8Array[]
     },
     sidecar,
   )
-  await client.sendRawTransaction({ serializedTransaction: raw })
+  await poster.send(raw)
   const receipt = await client.waitForTransactionReceipt({ hash, pollingInterval: 20 })
   if (receipt.status !== 'success') throw new Error(`blob transaction ${hash} reverted`)
   return receipt
