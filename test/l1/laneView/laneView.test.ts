@@ -8,7 +8,7 @@ import { toHex } from '../../../l1/bytes.ts'
 import { sendCall } from '../../../l1/contractCall.ts'
 import { toRef } from '../../../l1/follow.ts'
 import { type LaneView, openLaneView } from '../../../l1/laneView/laneView.ts'
-import { openLane } from '../../../l1/operate/lanes.ts'
+import { openLane, openZone } from '../../../l1/operate/lanes.ts'
 import {
   enrolContracts,
   evseDescriptorsHex,
@@ -142,6 +142,22 @@ test('the view follows registrations, ends, tariffs, prices and funding of its o
   const again = await openLaneView({ client, contracts, lane, limits: { maxRangeBlocks: 2, attempts: 1 } })
   await again.catchUp(await head())
   assert.deepEqual(again.rules, view.rules)
+})
+
+test('a lane whose number is that of the zone is not mistaken for it', async () => {
+  const { client, contracts, owner, operator } = given
+  const roles = { publisher: owner.account.address, certifier: owner.account.address }
+  const namesake = await openLane(owner, contracts.rollup, { zone: given.zone, operator: operator.address })
+  let zone = given.zone
+  while (zone < namesake) zone = await openZone(owner, contracts.registry, roles)
+  assert.equal(zone, namesake)
+  const lane = await openLane(owner, contracts.rollup, { zone, operator: operator.address })
+  await register(namesake, 0, [evse(1_000), evse(2_000)])
+  await register(lane, 0, [evse(3_000)])
+  const view = await openLaneView({ client, contracts, lane })
+  await view.catchUp(await head())
+  assert.equal(view.rules.evses.count, 1)
+  assert.equal(view.rules.evseRatedW(0), 3_000)
 })
 
 test('a reorganisation rebuilds the view', async () => {
