@@ -1,0 +1,55 @@
+import { z } from 'zod'
+import { BackfeedError } from '../runtime/errors.ts'
+
+const laneSchema = z.object({
+  accepting: z.boolean(),
+  accepted: z.number(),
+  settled: z.number(),
+  spentMicro: z.string().transform(BigInt),
+  l1: z.object({ block: z.number(), seconds: z.number() }),
+  openBatch: z.object({ index: z.number(), asOf: z.number(), records: z.number() }),
+  closedIndex: z.number(),
+  postedIndex: z.number(),
+  finalIndex: z.number(),
+})
+export type LaneAnswer = z.infer<typeof laneSchema>
+
+const problemsSchema = z.object({ problems: z.array(z.object({ code: z.string(), message: z.string() })).default([]) })
+
+/** The sequencer's public query API, as anybody sees it. */
+export class LaneApi {
+  readonly #url: string
+  readonly #lane: number
+
+  constructor(url: string, lane: number) {
+    this.#url = url
+    this.#lane = lane
+  }
+
+  async lane(): Promise<LaneAnswer> {
+    return await this.#get(`/v1/lanes/${this.#lane}`, laneSchema)
+  }
+
+  /** What the sequencer says keeps it from working, for people. */
+  async problems(): Promise<string> {
+    try {
+      const response = await fetch(`${this.#url}/healthz`, { signal: AbortSignal.timeout(10_000) })
+      const { problems } = problemsSchema.parse(await response.json())
+      return problems.map(({ code, message }) => `${code}: ${message}`).join('; ')
+    } catch {
+      return 'it does not say why'
+    }
+  }
+
+  async #get<T>(path: string, schema: z.ZodType<T>): Promise<T> {
+    let answer: unknown
+    try {
+      const response = await fetch(`${this.#url}${path}`, { signal: AbortSignal.timeout(10_000) })
+      answer = await response.json()
+      if (!response.ok) throw new Error(`status ${response.status}`)
+    } catch (cause) {
+      throw new BackfeedError('API_FAILED', `the sequencer did not answer ${path}`, { cause })
+    }
+    return schema.parse(answer)
+  }
+}

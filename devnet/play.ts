@@ -1,0 +1,98 @@
+import type { Caller } from '../l1/contractCall.ts'
+import { setPrices } from '../l1/operate/tariffs.ts'
+import { PERIOD_SECONDS } from '../protocol/limits.ts'
+import { BackfeedError } from '../runtime/errors.ts'
+import { pause } from '../runtime/wait.ts'
+import type { L1Node } from './l1Node.ts'
+import type { LaneAnswer, LaneApi } from './laneApi.ts'
+import type { Scenario, ScenarioStep } from './scenario.ts'
+import { dollars, grouped, type Screen } from './screen.ts'
+import { type Gateways, type Tally, tallyTotalMicro } from './submitting.ts'
+
+export interface Play {
+  readonly scenario: Scenario
+  readonly node: L1Node
+  readonly api: LaneApi
+  readonly gateways: Gateways
+  readonly tally: Tally
+  readonly publisher: Caller
+  readonly tariffContract: `0x${string}`
+  readonly zone: number
+  /** How far the clock goes on after a step, so that its batch is closed by age and dated in the past. */
+  readonly closeAfterSeconds: number
+  readonly screen: Screen
+  readonly signal: AbortSignal
+  /** Of the services: a fault ends the run. */
+  readonly failed: () => unknown
+}
+
+/** Prices are out an hour before their first period, and so at least 30 minutes before they freeze. */
+const PRICES_AHEAD_SECONDS = 3_600
+const WAIT_TIMEOUT_MS = 60_000
+
+/** Plays a scenario: the chain's clock goes from step to step, and what was measured in each is submitted, batched and posted in it. */
+export async function playScenario(play: Play): Promise<void> {
+  const { scenario, screen, tally } = play
+  const publish = pricePublisher(play)
+  let batchIndex = 0
+  for (const [index, step] of scenario.steps.entries()) {
+    play.signal.throwIfAborted()
+    await publish(step.untilSeconds + PRICES_AHEAD_SECONDS)
+    await play.node.moveTo(step.untilSeconds + 1)
+    const posted = step.discharges.length === 0 ? undefined : await playStep(play, step)
+    if (posted === undefined) continue
+    const isNew = posted.postedIndex > batchIndex
+    batchIndex = posted.postedIndex
+    screen.status(
+      `${step.label}  step ${index + 1}/${scenario.steps.length}  ${grouped(tally.settled)} records settled  ` +
+        `${dollars(tallyTotalMicro(tally))} credited  ${isNew ? `batch ${batchIndex} on L1` : ''}`,
+    )
+  }
+  screen.endStatus()
+}
+
+async function playStep(play: Play, step: ScenarioStep): Promise<LaneAnswer> {
+  const { api, gateways, node } = play
+  // Until the sequencer sees the step's end on L1, a record of it would be one from the future.
+  await waitUntil(
+    play,
+    `the sequencer sees ${step.label}`,
+    (lane) => lane.l1.seconds > step.untilSeconds && lane.accepting,
+  )
+  const before = await api.lane()
+  await gateways.submit(step.discharges, play.signal)
+  const after = await api.lane()
+  if (after.accepted === before.accepted) return after
+  await node.moveTo(step.untilSeconds + 1 + play.closeAfterSeconds)
+  return await waitUntil(
+    play,
+    `the records of ${step.label} are on L1`,
+    (lane) => lane.openBatch.records === 0 && lane.postedIndex === lane.closedIndex,
+  )
+}
+
+function pricePublisher(play: Play): (throughSeconds: number) => Promise<void> {
+  const waiting = [...play.scenario.prices]
+  return async (throughSeconds) => {
+    while (waiting.length > 0 && waiting[0]!.firstPeriod * PERIOD_SECONDS < throughSeconds) {
+      const run = waiting.shift()!
+      await setPrices(play.publisher, play.tariffContract, { zone: play.zone, ...run })
+    }
+  }
+}
+
+/** Asks the sequencer until it says so. @throws BackfeedError DEVNET_STUCK with the sequencer's own reason */
+async function waitUntil(play: Play, what: string, holds: (lane: LaneAnswer) => boolean): Promise<LaneAnswer> {
+  const deadline = performance.now() + WAIT_TIMEOUT_MS
+  for (;;) {
+    play.signal.throwIfAborted()
+    const fault = play.failed()
+    if (fault !== undefined) throw fault
+    const lane = await play.api.lane()
+    if (holds(lane)) return lane
+    if (performance.now() > deadline) {
+      throw new BackfeedError('DEVNET_STUCK', `waited in vain until ${what}: ${await play.api.problems()}`)
+    }
+    await pause(15, play.signal)
+  }
+}
