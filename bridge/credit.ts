@@ -5,6 +5,7 @@ import type { L1Client } from '../l1/client.ts'
 import type { Contracts } from '../l1/contracts.ts'
 import { l1Error } from '../l1/errors.ts'
 import { decodeContractDescriptor } from '../protocol/descriptor.ts'
+import { BackfeedError, ExitCode } from '../runtime/errors.ts'
 import type { LaneReplay } from './laneReplay.ts'
 import { type ClaimBase, type CreditClaim, claimBase, claimOf } from './withdraw.ts'
 
@@ -44,6 +45,10 @@ export async function readCredits(
   await replay.advanceTo(replay.finalIndex)
   const { rules, state } = replay
   const slots = settings.slots ?? Array.from({ length: rules.contracts.count }, (_, slot) => slot)
+  const unknown = slots.find((slot) => slot >= rules.contracts.count)
+  if (unknown !== undefined) {
+    throw new BackfeedError('UNKNOWN_CONTRACT', `lane ${lane} has no contract ${unknown}`, { exitCode: ExitCode.usage })
+  }
   const base = claimBase(replay.header, state)
   const finals = slots.map((slot) => ({
     claim: claimOf(slot, state, rules),

@@ -1,3 +1,4 @@
+import { dollars } from '../bridge/money.ts'
 import type { Caller } from '../l1/contractCall.ts'
 import { setPrices } from '../l1/operate/tariffs.ts'
 import { PERIOD_SECONDS } from '../protocol/limits.ts'
@@ -6,7 +7,7 @@ import { pause } from '../runtime/wait.ts'
 import type { L1Node } from './l1Node.ts'
 import type { LaneAnswer, LaneApi } from './laneApi.ts'
 import type { Scenario, ScenarioStep } from './scenario.ts'
-import { dollars, grouped, type Screen } from './screen.ts'
+import { grouped, type Screen } from './screen.ts'
 import { type Gateways, type Tally, tallyTotalMicro } from './submitting.ts'
 
 export interface Play {

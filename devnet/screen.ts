@@ -60,10 +60,4 @@ export class Screen {
   }
 }
 
-/** 1234567 micro as `1.234567`. */
-export function dollars(micro: bigint): string {
-  const whole = (micro / 1_000_000n).toLocaleString('en-US')
-  return `${whole}.${(micro % 1_000_000n).toString().padStart(6, '0')}`
-}
-
 export const grouped = (value: number | bigint): string => value.toLocaleString('en-US')

@@ -1,5 +1,5 @@
+import { dollars } from '../bridge/money.ts'
 import type { PlainCredits } from './independent/independentSettlement.ts'
-import { dollars } from './screen.ts'
 
 /** Everything that a run must agree on, to the last micro. */
 export interface Books {

@@ -4,7 +4,6 @@ import { testDollarAbi } from '../l1/abi/testDollar.ts'
 import type { L1Account } from '../l1/client.ts'
 import { type Caller, sendCall } from '../l1/contractCall.ts'
 import { type Deployment, deploy } from '../l1/deploy.ts'
-import type { Contracts } from '../l1/contracts.ts'
 import { depositBond, openLane, openZone } from '../l1/operate/lanes.ts'
 import {
   enrolContracts,
@@ -143,10 +142,4 @@ async function mint(caller: Caller, deployment: Deployment, amountMicro: bigint)
 
 function isAccount(value: unknown): value is L1Account {
   return typeof value === 'object' && value !== null && 'address' in value
-}
-
-/** What services are configured with. */
-export function contractsOf(deployment: Deployment): Contracts {
-  const { rollup, registry, tariff, vault, vehicle, token } = deployment
-  return { rollup, registry, tariff, vault, vehicle, token, deployedAtBlock: Number(deployment.deployedAtBlock) }
 }

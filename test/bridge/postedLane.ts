@@ -1,6 +1,6 @@
 import { encodeFunctionData, type Hex } from 'viem'
 import { type DevnetAccounts, devnetAccounts } from '../../devnet/accounts.ts'
-import { contractsOf } from '../../devnet/world.ts'
+import { contractsOf } from '../../l1/operate/deployment.ts'
 import { type EvseSigner, seededEvseSigner } from '../../devnet/evseSigner.ts'
 import { Fleet } from '../../devnet/fleet.ts'
 import { type L1Node, startL1Node } from '../../devnet/l1Node.ts'

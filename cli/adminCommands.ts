@@ -1,0 +1,136 @@
+import { Command } from 'commander'
+import { createWalletClient, custom, type Address } from 'viem'
+import { deploy } from '../l1/deploy.ts'
+import { announceBondExit, depositBond, openLane, openZone, withdrawBond } from '../l1/operate/lanes.ts'
+import { contractsOf } from '../l1/operate/deployment.ts'
+import { mintVehicles } from '../l1/operate/registration.ts'
+import { keygenCommand } from './keygenCommand.ts'
+import { callerFrom, openClient, openContext } from './operatorConfig.ts'
+import { address, etherAmount, id } from './options.ts'
+import { certifyCommand, consentCommand, enrolCommand, registerEvsesCommand } from './registrationCommands.ts'
+import { pricesCommand, tariffCommand } from './tariffCommands.ts'
+
+const CONFIG = ['--config <file>', 'TOML with [l1] and [contracts]; a service’s own file serves'] as const
+const KEY = ['--key <file>', 'file with the hex key of the account that calls'] as const
+
+export function adminCommand(): Command {
+  return new Command('admin')
+    .description('What operators of zones and lanes do on L1.')
+    .addCommand(keygenCommand())
+    .addCommand(deployCommand())
+    .addCommand(openZoneCommand())
+    .addCommand(openLaneCommand())
+    .addCommand(bondCommand())
+    .addCommand(certifyCommand())
+    .addCommand(registerEvsesCommand())
+    .addCommand(mintVehicleCommand())
+    .addCommand(consentCommand())
+    .addCommand(enrolCommand())
+    .addCommand(tariffCommand())
+    .addCommand(pricesCommand())
+}
+
+interface CallOptions {
+  config?: string
+  key: string
+}
+
+function deployCommand(): Command {
+  return new Command('deploy')
+    .description('Deploy one Backfeed and print its [contracts] section.')
+    .option('--config <file>', 'TOML with [l1]')
+    .requiredOption(...KEY)
+    .option(
+      '--token <address>',
+      'settlement token with 6 decimals; without it a token that anyone can mint is deployed',
+      address,
+    )
+    .action(async (options: CallOptions & { token?: Address }) => {
+      const client = await openClient(options.config)
+      const { account } = callerFrom(client, options.key)
+      const wallet = createWalletClient({ account, chain: client.chain, transport: custom(client) })
+      const deployment = await deploy(wallet, client, options.token === undefined ? {} : { token: options.token })
+      say('[contracts]')
+      for (const [name, value] of Object.entries(contractsOf(deployment))) {
+        say(`${name} = ${typeof value === 'number' ? value : `"${value}"`}`)
+      }
+    })
+}
+
+function openZoneCommand(): Command {
+  return new Command('open-zone')
+    .description('Open a zone; the caller becomes its operator.')
+    .option(...CONFIG)
+    .requiredOption(...KEY)
+    .requiredOption('--publisher <address>', 'writes prices', address)
+    .requiredOption('--certifier <address>', 'certifies EVSEs', address)
+    .action(async (options: CallOptions & { publisher: Address; certifier: Address }) => {
+      const { client, contracts } = await openContext(options.config)
+      say(`zone ${await openZone(callerFrom(client, options.key), contracts.registry, options)}`)
+    })
+}
+
+function openLaneCommand(): Command {
+  return new Command('open-lane')
+    .description('Open a P-256 lane in a zone; the caller becomes its owner.')
+    .option(...CONFIG)
+    .requiredOption(...KEY)
+    .requiredOption('--zone <id>', 'the zone', id)
+    .requiredOption('--operator <address>', 'account of the sequencer', address)
+    .action(async (options: CallOptions & { zone: number; operator: Address }) => {
+      const { client, contracts } = await openContext(options.config)
+      say(`lane ${await openLane(callerFrom(client, options.key), contracts.rollup, options)}`)
+    })
+}
+
+function bondCommand(): Command {
+  const command = (name: string, description: string): Command =>
+    new Command(name)
+      .description(description)
+      .option(...CONFIG)
+      .requiredOption(...KEY)
+  return new Command('bond')
+    .description('The bond of an account that posts batches.')
+    .addCommand(
+      command('deposit', 'Add to the caller’s bond; at least 10 ether in all are needed to post.')
+        .requiredOption('--ether <amount>', 'up to 18 decimals', etherAmount)
+        .action(async (options: CallOptions & { ether: bigint }) => {
+          const { client, contracts } = await openContext(options.config)
+          await depositBond(callerFrom(client, options.key), contracts.rollup, options.ether)
+          say('deposited')
+        }),
+    )
+    .addCommand(
+      command('exit', 'Stop posting; the bond can be withdrawn 14 days later.').action(async (options: CallOptions) => {
+        const { client, contracts } = await openContext(options.config)
+        await announceBondExit(callerFrom(client, options.key), contracts.rollup)
+        say('exit announced')
+      }),
+    )
+    .addCommand(
+      command('withdraw', 'Take the bond out after the exit’s delay.')
+        .requiredOption('--to <address>', 'where the ether goes', address)
+        .action(async (options: CallOptions & { to: Address }) => {
+          const { client, contracts } = await openContext(options.config)
+          await withdrawBond(callerFrom(client, options.key), contracts.rollup, options.to)
+          say('withdrawn')
+        }),
+    )
+}
+
+function mintVehicleCommand(): Command {
+  return new Command('mint-vehicle')
+    .description('Mint a vehicle’s token for its owner.')
+    .option(...CONFIG)
+    .requiredOption(...KEY)
+    .requiredOption('--owner <address>', 'is paid what the vehicle earns', address)
+    .action(async (options: CallOptions & { owner: Address }) => {
+      const { client, contracts } = await openContext(options.config)
+      const [vehicle] = await mintVehicles(callerFrom(client, options.key), contracts.vehicle, [options.owner])
+      say(`vehicle ${vehicle}`)
+    })
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`)
+}

@@ -1,0 +1,176 @@
+import { dollars } from '../bridge/money.ts'
+import { Command } from 'commander'
+import type { Address } from 'viem'
+import { type ContractCredit, type LaneCredits, readCredits } from '../bridge/credit.ts'
+import { fundLane } from '../bridge/funding.ts'
+import { type LaneReplay, openLaneReplay } from '../bridge/laneReplay.ts'
+import { claimRefund, noticeRefund } from '../bridge/refund.ts'
+import { fetchSequencerClaim } from '../bridge/sequencerClaim.ts'
+import { withdraw, withdrawMany } from '../bridge/withdraw.ts'
+import { BackfeedError, ExitCode } from '../runtime/errors.ts'
+import { callerFrom, type OperatorContext, openContext } from './operatorConfig.ts'
+import { address, id, tokenAmount } from './options.ts'
+
+const CONFIG = ['--config <file>', 'TOML with [l1] and [contracts]; a service’s own file serves'] as const
+const KEY = ['--key <file>', 'file with the hex key of the account that pays the gas'] as const
+const AMOUNT = ['--amount <token>', 'of the settlement token, up to 6 decimals: 12.5', tokenAmount] as const
+
+interface LaneOptions {
+  config?: string
+  lane: number
+}
+
+export function bridgeCommand(): Command {
+  return new Command('bridge')
+    .description('Funding, credits, withdrawals and refunds of a lane.')
+    .addCommand(fundCommand())
+    .addCommand(creditCommand())
+    .addCommand(withdrawCommand())
+    .addCommand(withdrawAllCommand())
+    .addCommand(refundCommand())
+}
+
+function laneCommand(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .option(...CONFIG)
+    .requiredOption('--lane <id>', 'the lane', id)
+}
+
+function fundCommand(): Command {
+  return laneCommand('fund', 'Put money into a lane’s escrow; settlement sees it 30 minutes later.')
+    .requiredOption(...KEY)
+    .requiredOption(...AMOUNT)
+    .action(async (options: LaneOptions & { key: string; amount: bigint }) => {
+      const { client, contracts } = await openContext(options.config)
+      await fundLane(callerFrom(client, options.key), contracts, { lane: options.lane, amountMicro: options.amount })
+      say(`lane ${options.lane} funded with ${dollars(options.amount)}`)
+    })
+}
+
+function creditCommand(): Command {
+  return laneCommand('credit', 'Show what contracts have earned, worked out from L1 alone.')
+    .option('--slot <id>', 'one contract only', id)
+    .option('--owner <address>', 'only contracts whose vehicle belongs to this address', address)
+    .option('--json', 'one JSON object a line; money in micro (10^-6 token)')
+    .action(async (options: LaneOptions & { slot?: number; owner?: Address; json?: boolean }) => {
+      const { replay, credits } = await replayedCredits(await openContext(options.config), options)
+      const shown = credits.credits.filter(({ owner }) => options.owner === undefined || owner === options.owner)
+      if (options.json === true) for (const credit of shown) say(JSON.stringify(credit, bigintsAsStrings))
+      else printCredits(replay, shown)
+    })
+}
+
+function withdrawCommand(): Command {
+  return laneCommand('withdraw', 'Pay one contract’s owner what is final. Anyone may do this for an owner.')
+    .requiredOption('--slot <id>', 'the contract', id)
+    .requiredOption(...KEY)
+    .option('--sequencer <url>', 'take the claim from this sequencer instead of working it out from L1')
+    .action(async (options: LaneOptions & { slot: number; key: string; sequencer?: string }) => {
+      const context = await openContext(options.config)
+      const { base, claim } =
+        options.sequencer === undefined
+          ? await replayedClaim(context, options)
+          : await fetchSequencerClaim(options.sequencer, options)
+      const caller = callerFrom(context.client, options.key)
+      const { payments } = await withdraw(caller, context.contracts.vault, base, claim)
+      for (const { owner, amountMicro } of payments) say(`${dollars(amountMicro)} paid to ${owner}`)
+    })
+}
+
+function withdrawAllCommand(): Command {
+  return laneCommand('withdraw-all', 'Pay every owner of a lane what is final, in as few transactions as fit.')
+    .requiredOption(...KEY)
+    .option('--owner <address>', 'only contracts whose vehicle belongs to this address', address)
+    .action(async (options: LaneOptions & { key: string; owner?: Address }) => {
+      const context = await openContext(options.config)
+      const { credits } = await replayedCredits(context, options)
+      const wanted = new Set(
+        credits.credits
+          .filter(({ owner }) => options.owner === undefined || owner === options.owner)
+          .map(({ slot }) => slot),
+      )
+      const claims = credits.claims.filter(({ slot }) => wanted.has(slot))
+      if (claims.length === 0) {
+        say('nothing to withdraw')
+        return
+      }
+      const caller = callerFrom(context.client, options.key)
+      const done = await withdrawMany(caller, context.contracts.vault, credits.base, claims, (paid) => {
+        for (const { slot, owner, amountMicro } of paid)
+          say(`contract ${slot}: ${dollars(amountMicro)} paid to ${owner}`)
+      })
+      say(`${done.payments.length} contracts in ${done.transactions} transactions, ${done.gasUsed} gas`)
+    })
+}
+
+function refundCommand(): Command {
+  return new Command('refund')
+    .description('Take back what a lane has not spent: the zone’s operator only.')
+    .addCommand(
+      laneCommand('notice', 'Announce a refund; it lowers the lane’s funding 30 minutes later.')
+        .requiredOption(...KEY)
+        .requiredOption(...AMOUNT)
+        .action(async (options: LaneOptions & { key: string; amount: bigint }) => {
+          const { client, contracts } = await openContext(options.config)
+          const caller = callerFrom(client, options.key)
+          const notice = await noticeRefund(caller, contracts.vault, {
+            lane: options.lane,
+            amountMicro: options.amount,
+          })
+          say(`notice ${notice.notice}, in effect from ${new Date(notice.effectiveFrom * 1000).toISOString()}`)
+        }),
+    )
+    .addCommand(
+      laneCommand('claim', 'Take a noticed refund, once a batch that has seen the notice is final.')
+        .requiredOption(...KEY)
+        .requiredOption('--notice <id>', 'as `refund notice` said', id)
+        .action(async (options: LaneOptions & { key: string; notice: number }) => {
+          const context = await openContext(options.config)
+          const replay = await openLaneReplay({ ...context, lane: options.lane })
+          await replay.advanceTo(replay.finalIndex)
+          const claim = { header: replay.header, state: replay.state, notice: options.notice }
+          const paid = await claimRefund(callerFrom(context.client, options.key), context.contracts.vault, claim)
+          say(`${dollars(paid.paidMicro)} paid, ${dollars(paid.returnedMicro)} returned to the lane`)
+        }),
+    )
+}
+
+async function replayedCredits(
+  context: OperatorContext,
+  options: { lane: number; slot?: number },
+): Promise<{ replay: LaneReplay; credits: LaneCredits }> {
+  const replay = await openLaneReplay({ ...context, lane: options.lane })
+  const slots = options.slot === undefined ? {} : { slots: [options.slot] }
+  return { replay, credits: await readCredits(replay, { ...context, lane: options.lane, ...slots }) }
+}
+
+async function replayedClaim(context: OperatorContext, options: { lane: number; slot: number }) {
+  const { credits } = await replayedCredits(context, options)
+  const [claim] = credits.claims
+  if (claim === undefined) {
+    throw new BackfeedError('NOTHING_TO_WITHDRAW', `contract ${options.slot} has nothing to withdraw now`, {
+      exitCode: ExitCode.refusedByL1,
+    })
+  }
+  return { base: credits.base, claim }
+}
+
+function printCredits(replay: LaneReplay, credits: readonly ContractCredit[]): void {
+  say(`newest batch ${replay.tipIndex}, newest final batch ${replay.finalIndex}; amounts of the settlement token`)
+  say('contract  owner                                             earned          final      withdrawn       pending')
+  for (const credit of credits) {
+    const money = [credit.creditedMicro, credit.finalMicro, credit.withdrawnMicro, credit.pendingMicro]
+    say(
+      `${String(credit.slot).padStart(8)}  ${credit.owner}${money.map((micro) => dollars(micro).padStart(15)).join('')}`,
+    )
+  }
+}
+
+function bigintsAsStrings(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? value.toString() : value
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`)
+}

@@ -1,0 +1,175 @@
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import type { Hex } from 'viem'
+import { z } from 'zod'
+import { registryAbi } from '../l1/abi/registry.ts'
+import { fromHex } from '../l1/bytes.ts'
+import { accountFromKeyFile } from '../l1/client.ts'
+import {
+  enrolContracts,
+  evseDescriptorsHex,
+  registerEvses,
+  type Signed,
+  signCertificate,
+  signConsent,
+} from '../l1/operate/registration.ts'
+import type { ContractDescriptor, EvseDescriptor } from '../protocol/descriptor.ts'
+import { MAX_CAPACITY_WH, MAX_RATED_W } from '../protocol/limits.ts'
+import { BackfeedError, ExitCode } from '../runtime/errors.ts'
+import { type InputRow, readInputRows } from './csvInput.ts'
+import { callerFrom, openContext } from './operatorConfig.ts'
+import { hex, id, tokenAmount, wholeNumber } from './options.ts'
+import { degrees } from './degrees.ts'
+
+const CONFIG = ['--config <file>', 'TOML with [l1] and [contracts]; a service’s own file serves'] as const
+const EVSES_FILE = [
+  '--evses <file>',
+  'CSV: publicKey (0x, x ‖ y), ratedW (W), lat, lon (degrees), radiusM (m), deposit (token)',
+] as const
+const CONTRACTS_FILE = [
+  '--contracts <file>',
+  'CSV: vehicle (token id), incentiveBps (10 000 = the tariff), capacityWh (Wh), consent (0x…, or 0x for one’s own)',
+] as const
+const DAYS = ['--days <count>', 'how long the signature holds', wholeNumber(1, 365), 7] as const
+
+export function certifyCommand(): Command {
+  return new Command('certify')
+    .description('Zone’s certifier: sign EVSEs that will take the lane’s next slots. Prints the certificate as JSON.')
+    .option(...CONFIG)
+    .requiredOption('--key <file>', 'file with the certifier’s hex key')
+    .requiredOption('--lane <id>', 'the lane', id)
+    .requiredOption(...EVSES_FILE)
+    .option(...DAYS)
+    .action(async (options: { config?: string; key: string; lane: number; evses: string; days: number }) => {
+      const { client, contracts } = await openContext(options.config)
+      const firstSlot = await client.readContract({
+        address: contracts.registry,
+        abi: registryAbi,
+        functionName: 'evseCount',
+        args: [options.lane],
+      })
+      const certificate = await signCertificate(
+        accountFromKeyFile(options.key),
+        { chainId: client.chain.id, registry: contracts.registry },
+        {
+          lane: options.lane,
+          firstSlot,
+          descriptors: evseDescriptorsHex(readInputRows(options.evses).map(evseOf)),
+          deadline: await deadlineIn(client, options.days),
+        },
+      )
+      say(JSON.stringify({ deadline: certificate.deadline.toString(), signature: certificate.signature }))
+    })
+}
+
+export function registerEvsesCommand(): Command {
+  return new Command('register-evses')
+    .description('Lane’s owner or operator: register certified EVSEs; takes their deposits. In force 30 minutes later.')
+    .option(...CONFIG)
+    .requiredOption('--key <file>', 'file with the hex key of the account that calls')
+    .requiredOption('--lane <id>', 'the lane', id)
+    .requiredOption(...EVSES_FILE)
+    .requiredOption('--certificate <file>', 'what `certify` printed')
+    .action(async (options: { config?: string; key: string; lane: number; evses: string; certificate: string }) => {
+      const { client, contracts } = await openContext(options.config)
+      const evses = readInputRows(options.evses).map(evseOf)
+      const certificate = readCertificate(options.certificate)
+      const what = { lane: options.lane, evses, certificate }
+      const firstSlot = await registerEvses(callerFrom(client, options.key), contracts, what)
+      say(`EVSEs ${firstSlot} to ${firstSlot + evses.length - 1}`)
+    })
+}
+
+export function consentCommand(): Command {
+  return new Command('consent')
+    .description(
+      'Vehicle’s owner: agree to contracts. Prints a signature for each line, and the deadline to pass to `enrol`.',
+    )
+    .option(...CONFIG)
+    .requiredOption('--key <file>', 'file with the owner’s hex key')
+    .requiredOption('--lane <id>', 'the lane', id)
+    .requiredOption(...CONTRACTS_FILE)
+    .option(...DAYS)
+    .action(async (options: { config?: string; key: string; lane: number; contracts: string; days: number }) => {
+      const { client, contracts } = await openContext(options.config)
+      const owner = accountFromKeyFile(options.key)
+      const deadline = await deadlineIn(client, options.days)
+      const domain = { chainId: client.chain.id, registry: contracts.registry }
+      for (const contract of readInputRows(options.contracts).map(contractOf)) {
+        say(await signConsent(owner, domain, { lane: options.lane, contract, deadline }))
+      }
+      say(`deadline ${deadline}`)
+    })
+}
+
+export function enrolCommand(): Command {
+  return new Command('enrol')
+    .description(
+      'Lane’s owner or operator: enrol contracts that vehicles’ owners consented to. In force 30 minutes later.',
+    )
+    .option(...CONFIG)
+    .requiredOption('--key <file>', 'file with the hex key of the account that calls')
+    .requiredOption('--lane <id>', 'the lane', id)
+    .requiredOption(...CONTRACTS_FILE)
+    .requiredOption('--deadline <seconds>', 'as `consent` printed it, Unix time', wholeNumber(1))
+    .action(async (options: { config?: string; key: string; lane: number; contracts: string; deadline: number }) => {
+      const { client, contracts } = await openContext(options.config)
+      const rows = readInputRows(options.contracts)
+      const what = {
+        lane: options.lane,
+        contracts: rows.map(contractOf),
+        consents: rows.map((row) => row.read('consent', (text) => text as Hex)),
+        deadline: BigInt(options.deadline),
+      }
+      const firstSlot = await enrolContracts(callerFrom(client, options.key), contracts.registry, what)
+      say(`contracts ${firstSlot} to ${firstSlot + rows.length - 1}`)
+    })
+}
+
+function evseOf(row: InputRow): EvseDescriptor {
+  return {
+    key: fromHex(row.read('publicKey', hex(64))),
+    ratedW: row.read('ratedW', wholeNumber(1, MAX_RATED_W - 1)),
+    lat: row.read('lat', degrees(90)),
+    lon: row.read('lon', degrees(180)),
+    radiusM: row.read('radiusM', wholeNumber(0, 0xffff)),
+    depositMicro: row.read('deposit', tokenAmount),
+  }
+}
+
+function contractOf(row: InputRow): ContractDescriptor {
+  return {
+    vehicle: row.read('vehicle', (text) => BigInt(wholeNumber(1)(text))),
+    incentiveBps: row.read('incentiveBps', wholeNumber(0, 0xffff)),
+    capacityWh: row.read('capacityWh', wholeNumber(1, MAX_CAPACITY_WH - 1)),
+    vehicleKey: undefined,
+  }
+}
+
+const certificateSchema = z.object({
+  deadline: z.string().regex(/^\d+$/).transform(BigInt),
+  signature: z
+    .string()
+    .regex(/^0x[0-9a-f]+$/i)
+    .transform((text) => text as Hex),
+})
+
+function readCertificate(path: string): Signed {
+  try {
+    return certificateSchema.parse(JSON.parse(readFileSync(path, 'utf8')))
+  } catch (cause) {
+    throw new BackfeedError('CERTIFICATE_UNREADABLE', `${path} holds no certificate`, {
+      exitCode: ExitCode.usage,
+      cause,
+    })
+  }
+}
+
+/** By the chain's clock. */
+async function deadlineIn(client: { getBlock(): Promise<{ timestamp: bigint }> }, days: number): Promise<bigint> {
+  return (await client.getBlock()).timestamp + BigInt(days) * 86_400n
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
