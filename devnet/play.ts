@@ -8,6 +8,7 @@ import type { L1Node } from './l1Node.ts'
 import type { LaneAnswer, LaneApi } from './laneApi.ts'
 import type { Scenario, ScenarioStep } from './scenario.ts'
 import { grouped, type Screen } from './screen.ts'
+import { AS_OF_AHEAD_SECONDS } from './services.ts'
 import { type Gateways, type Tally, tallyTotalMicro } from './submitting.ts'
 
 export interface Play {
@@ -19,8 +20,10 @@ export interface Play {
   readonly publisher: Caller
   readonly tariffContract: `0x${string}`
   readonly zone: number
-  /** How far the clock goes on after a step, so that its batch is closed by age and dated in the past. */
-  readonly closeAfterSeconds: number
+  /** Closes the open batch, so that a step's records go to L1 in the step. */
+  readonly closeBatch: () => Promise<void>
+  /** Resolves when L1 holds everything accepted. */
+  readonly idle: (signal: AbortSignal) => Promise<void>
   readonly screen: Screen
   readonly signal: AbortSignal
   /** Of the services: a fault ends the run. */
@@ -64,12 +67,11 @@ async function playStep(play: Play, step: ScenarioStep): Promise<LaneAnswer> {
   await gateways.submit(step.discharges, play.signal)
   const after = await api.lane()
   if (after.accepted === before.accepted) return after
-  await node.moveTo(step.untilSeconds + 1 + play.closeAfterSeconds)
-  return await waitUntil(
-    play,
-    `the records of ${step.label} are on L1`,
-    (lane) => lane.openBatch.records === 0 && lane.postedIndex === lane.closedIndex,
-  )
+  await play.closeBatch()
+  // L1 takes a batch only when its time has passed the batch's date.
+  await node.moveTo(step.untilSeconds + 2 + AS_OF_AHEAD_SECONDS)
+  await play.idle(AbortSignal.any([play.signal, AbortSignal.timeout(WAIT_TIMEOUT_MS)]))
+  return await waitUntil(play, `${step.label} is on L1`, (lane) => lane.postedIndex === lane.closedIndex)
 }
 
 function pricePublisher(play: Play): (throughSeconds: number) => Promise<void> {
