@@ -16,7 +16,7 @@ export function sequencerCommand(): Command {
       const { sequencerConfigSchema } = await import('../sequencer/config.ts')
       const { startSequencer } = await import('../sequencer/main.ts')
       const config = loadConfig({ path, schema: sequencerConfigSchema })
-      const log = createLogger({ service: 'sequencer', level: config.log.level })
+      const log = createLogger({ service: 'sequencer', level: config.logLevel })
       process.exitCode = await runUntilSignal(log, (signal) => startSequencer(config, { signal, log }))
     })
 }

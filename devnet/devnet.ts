@@ -15,6 +15,7 @@ import { LaneApi } from './laneApi.ts'
 import { startL1Node } from './l1Node.ts'
 import { type Payout, payEverybody } from './payout.ts'
 import { playScenario } from './play.ts'
+import { PricePublisher } from './pricePublisher.ts'
 import { type Scenario, scenarioDischarges } from './scenario.ts'
 import { grouped, type Screen } from './screen.ts'
 import { startDevnetProver, startDevnetSequencer } from './services.ts'
@@ -64,7 +65,14 @@ export async function runDevnet(options: DevnetOptions): Promise<readonly string
     },
   })
   screen.event(`lane ${world.lane} funded with $${dollars(world.fundedMicro)}`)
-  // In force before anything is measured.
+  const publisher = new PricePublisher({
+    caller: { client: node.client, account: accounts.publisher },
+    tariff: world.deployment.tariff,
+    zone: world.zone,
+    prices: scenario.prices,
+  })
+  await publisher.publishBefore(scenario.startSeconds)
+  // Everything is in force before anything is measured.
   await node.moveTo(scenario.startSeconds - 1)
 
   const contracts = contractsOf(world.deployment)
@@ -109,9 +117,7 @@ export async function runDevnet(options: DevnetOptions): Promise<readonly string
     api: new LaneApi(sequencer.url, world.lane),
     gateways,
     tally,
-    publisher: { client: node.client, account: accounts.publisher },
-    tariffContract: contracts.tariff,
-    zone: world.zone,
+    publisher,
     closeBatch: () => sequencer.closeBatch(world.lane),
     idle: (until) => sequencer.idle(world.lane, until),
     screen,

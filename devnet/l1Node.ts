@@ -9,7 +9,10 @@ import { pause } from '../runtime/wait.ts'
 export interface L1Node extends AsyncDisposable {
   readonly url: string
   readonly client: L1Client
-  /** Mines a block whose time is `seconds`, or does nothing when the chain is there already. */
+  /**
+   * Mines a block whose time is `seconds` and one on top, so that the first is one deep; does nothing when the chain is there
+   * already.
+   */
   moveTo(seconds: number): Promise<void>
   /** Unix seconds on the chain's clock, which runs on from the last move like any clock. */
   nowMs(): number
@@ -71,6 +74,7 @@ function nodeOf(parts: { url: string; client: L1Client; startSeconds: number; st
       const head = await client.getBlock()
       if (Number(head.timestamp) >= seconds) return
       await rpc('evm_setNextBlockTimestamp', [seconds])
+      await rpc('evm_mine', [])
       await rpc('evm_mine', [])
       base = { chainSeconds: seconds, wallMs: Date.now() }
     },

@@ -1,11 +1,9 @@
 import { dollars } from '../bridge/money.ts'
-import type { Caller } from '../l1/contractCall.ts'
-import { setPrices } from '../l1/operate/tariffs.ts'
-import { PERIOD_SECONDS } from '../protocol/limits.ts'
 import { BackfeedError } from '../runtime/errors.ts'
 import { pause } from '../runtime/wait.ts'
 import type { L1Node } from './l1Node.ts'
 import type { LaneAnswer, LaneApi } from './laneApi.ts'
+import type { PricePublisher } from './pricePublisher.ts'
 import type { Scenario, ScenarioStep } from './scenario.ts'
 import { grouped, type Screen } from './screen.ts'
 import { AS_OF_AHEAD_SECONDS } from './services.ts'
@@ -17,9 +15,7 @@ export interface Play {
   readonly api: LaneApi
   readonly gateways: Gateways
   readonly tally: Tally
-  readonly publisher: Caller
-  readonly tariffContract: `0x${string}`
-  readonly zone: number
+  readonly publisher: PricePublisher
   /** Closes the open batch, so that a step's records go to L1 in the step. */
   readonly closeBatch: () => Promise<void>
   /** Resolves when L1 holds everything accepted. */
@@ -30,18 +26,15 @@ export interface Play {
   readonly failed: () => unknown
 }
 
-/** Prices are out an hour before their first period, and so at least 30 minutes before they freeze. */
-const PRICES_AHEAD_SECONDS = 3_600
 const WAIT_TIMEOUT_MS = 60_000
 
 /** Plays a scenario: the chain's clock goes from step to step, and what was measured in each is submitted, batched and posted in it. */
 export async function playScenario(play: Play): Promise<void> {
   const { scenario, screen, tally } = play
-  const publish = pricePublisher(play)
   let batchIndex = 0
   for (const [index, step] of scenario.steps.entries()) {
     play.signal.throwIfAborted()
-    await publish(step.untilSeconds + PRICES_AHEAD_SECONDS)
+    await play.publisher.publishBefore(step.untilSeconds)
     await play.node.moveTo(step.untilSeconds + 1)
     const posted = step.discharges.length === 0 ? undefined : await playStep(play, step)
     if (posted === undefined) continue
@@ -72,16 +65,6 @@ async function playStep(play: Play, step: ScenarioStep): Promise<LaneAnswer> {
   await node.moveTo(step.untilSeconds + 2 + AS_OF_AHEAD_SECONDS)
   await play.idle(AbortSignal.any([play.signal, AbortSignal.timeout(WAIT_TIMEOUT_MS)]))
   return await waitUntil(play, `${step.label} is on L1`, (lane) => lane.postedIndex === lane.closedIndex)
-}
-
-function pricePublisher(play: Play): (throughSeconds: number) => Promise<void> {
-  const waiting = [...play.scenario.prices]
-  return async (throughSeconds) => {
-    while (waiting.length > 0 && waiting[0]!.firstPeriod * PERIOD_SECONDS < throughSeconds) {
-      const run = waiting.shift()!
-      await setPrices(play.publisher, play.tariffContract, { zone: play.zone, ...run })
-    }
-  }
 }
 
 /** Asks the sequencer until it says so. @throws BackfeedError DEVNET_STUCK with the sequencer's own reason */

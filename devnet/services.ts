@@ -26,8 +26,9 @@ export interface ServiceOptions {
 export const AS_OF_AHEAD_SECONDS = 30
 /** One machine, no propagation: looking often costs next to nothing. */
 const POLL_MS = 20
-/** The node's blocks never go back, so the newest one is final. */
-const FINAL_AT_ONCE = { kind: 'depth', blocks: 0 } as const
+/** The node's blocks never go back; but a batch pins a final block, whose hash a contract sees only from the next block on. */
+const ONE_DEEP = { kind: 'depth', blocks: 1 } as const
+const NEWEST = { kind: 'depth', blocks: 0 } as const
 
 export async function startDevnetSequencer(options: ServiceOptions): Promise<Sequencer> {
   const { node, contracts, lane, accounts, folder, data } = options
@@ -38,7 +39,7 @@ export async function startDevnetSequencer(options: ServiceOptions): Promise<Seq
     clock: 'l1',
     l1: { rpcUrl: node.url, pollMs: POLL_MS },
     contracts,
-    transactions: { finality: FINAL_AT_ONCE, pollMs: POLL_MS },
+    transactions: { finality: ONE_DEEP, pollMs: POLL_MS },
     batch: { data, maxAgeSeconds: 3_600, asOfAheadSeconds: AS_OF_AHEAD_SECONDS },
     http: { port: 0 },
     admin: { port: 0 },
@@ -56,11 +57,11 @@ export async function startDevnetProver(options: ServiceOptions): Promise<Prover
     prover: {
       dataDir: join(folder, 'prover'),
       keyFile: writeKey(folder, 'prover.key', accounts.proverKey),
-      follow: FINAL_AT_ONCE,
+      follow: NEWEST,
       pollMs: POLL_MS,
       workers: 1,
     },
-    transactions: { finality: FINAL_AT_ONCE, pollMs: POLL_MS },
+    transactions: { finality: ONE_DEEP, pollMs: POLL_MS },
     http: { port: 0 },
   })
   const log = loggerOf('prover', options.logLevel)
