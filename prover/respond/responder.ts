@@ -38,6 +38,29 @@ export type CaseResult =
   | { readonly kind: 'tooLate' }
   | { readonly kind: 'stopped' }
 
+/**
+ * Sends, but does not wait for a block when the prover stops: the transaction is on disk, and the next start finds it by its id.
+ */
+async function send(
+  request: TxRequest,
+  { sender }: ResponderSettings,
+  signal: AbortSignal,
+): Promise<TransactionReceipt> {
+  signal.throwIfAborted()
+  const sent = sender.send(request)
+  let onAbort: (() => void) | undefined
+  const stopped = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+  })
+  try {
+    return await Promise.race([sent, stopped])
+  } finally {
+    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort)
+    sent.catch(() => {}) // nobody listens any more when it was left
+  }
+}
+
 /** Answers one false batch: commit, then prove, looking at L1 before every step (docs/protocol.md §8). */
 export async function respond(
   falsehood: FalseBatch,
@@ -72,14 +95,14 @@ export async function respond(
             step.kind === 'commit' && file?.chunk === falsehood.chunk
               ? file
               : await newCase(falsehood, settings, Number(situation.headBlock))
-          await commit(current, settings)
+          await commit(current, settings, signal)
           // Nodes may show a log later than a receipt.
           if (current === file) await pause(settings.pollMs, signal)
           break
         }
         case 'reveal': {
           proof ??= await checkedProof(falsehood, settings.view)
-          const result = await reveal({ falsehood, file: file!, proof }, settings)
+          const result = await reveal({ falsehood, file: file!, proof }, settings, signal)
           log.warn(
             { rewardEther: Number(result.rewardWei) / 1e18, gasUsed: Number(result.gasUsed) },
             'fraud proven: the batch and all after it are rolled back',
@@ -125,16 +148,12 @@ async function newCase(falsehood: FalseBatch, settings: ResponderSettings, headB
   return file
 }
 
-async function commit(file: CaseFile, { sender, rollup }: ResponderSettings): Promise<void> {
-  const commitment = commitmentOf(file, sender.address)
+async function commit(file: CaseFile, settings: ResponderSettings, signal: AbortSignal): Promise<void> {
+  const commitment = commitmentOf(file, settings.sender.address)
   try {
-    await sender.send({
-      kind: 'plain',
-      id: `commitFraud ${commitment}`,
-      label: 'commitFraud',
-      to: rollup,
-      data: commitFraudData(commitment),
-    })
+    const data = commitFraudData(commitment)
+    const id = `commitFraud ${commitment}`
+    await send({ kind: 'plain', id, label: 'commitFraud', to: settings.rollup, data }, settings, signal)
   } catch (error) {
     // Copied by somebody and sent first: it is ours all the same.
     if (isBackfeedError(error, 'L1_REVERTED') && error.details.errorName === 'CommitmentExists') return
@@ -144,23 +163,25 @@ async function commit(file: CaseFile, { sender, rollup }: ResponderSettings): Pr
 
 async function reveal(
   parts: { falsehood: FalseBatch; file: CaseFile; proof: Hex },
-  { sender, files, rollup }: ResponderSettings,
+  settings: ResponderSettings,
+  signal: AbortSignal,
 ): Promise<{ rewardWei: bigint; gasUsed: bigint; block: bigint }> {
   const { falsehood, file, proof } = parts
   const { batch, parent, chunk } = falsehood
   let receipt: TransactionReceipt
   try {
-    receipt = await sender.send({
+    const request: TxRequest = {
       kind: 'plain',
       id: `proveFraud ${batch.headerHash} ${file.salt} ${file.reveals}`,
       label: 'proveFraud',
-      to: rollup,
+      to: settings.rollup,
       data: proveFraudData({ header: batch.header, parent, chunk, salt: file.salt, proof }),
       // On `latest` the commitment could lie in the very block that the simulation runs in.
       simulateOn: 'pending',
-    })
+    }
+    receipt = await send(request, settings, signal)
   } catch (error) {
-    if (isBackfeedError(error, 'L1_REVERTED')) await files.save({ ...file, reveals: file.reveals + 1 })
+    if (isBackfeedError(error, 'L1_REVERTED')) await settings.files.save({ ...file, reveals: file.reveals + 1 })
     throw error
   }
   const [proven] = parseEventLogs({ abi: rollupAbi, eventName: 'FraudProven', logs: receipt.logs })
