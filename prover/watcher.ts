@@ -97,8 +97,8 @@ export class Watcher implements Component {
         if (signal.aborted) return
         isDone = (await this.#advance(watch, block, signal)) && isDone
       }
-      if (hasTrouble || this.#troubles.size > 0) await this.#pause(this.#settings.retryMs)
-      else if (isDone) await this.#pause(undefined)
+      // Looking again when nothing seems new notices an L1 that went silent.
+      if (isDone || hasTrouble || this.#troubles.size > 0) await this.#pause(this.#settings.retryMs)
     }
   }
 
@@ -144,18 +144,14 @@ export class Watcher implements Component {
   }
 
   /** Until something new is known of L1, at most `ms`. */
-  async #pause(ms: number | undefined): Promise<void> {
+  async #pause(ms: number): Promise<void> {
     if (this.#isPoked || this.#stopping.signal.aborted) return
     const woken = new Promise<void>((resolve) => {
       this.#wake = resolve
     })
-    if (ms === undefined) {
-      await woken
-    } else {
-      const timeout = new AbortController()
-      await Promise.race([woken, pause(ms, AbortSignal.any([timeout.signal, this.#stopping.signal]))])
-      timeout.abort()
-    }
+    const timeout = new AbortController()
+    await Promise.race([woken, pause(ms, AbortSignal.any([timeout.signal, this.#stopping.signal]))])
+    timeout.abort()
     this.#wake = undefined
   }
 }

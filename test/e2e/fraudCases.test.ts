@@ -191,6 +191,26 @@ describe('cases', () => {
     }
   })
 
+  test('an L1 that goes silent is a problem of health, and nothing is lost by it', async () => {
+    const gate = await startGate(anvil.url)
+    try {
+      await using prover = await startTestProver(fixture, { account: PROVER, rpc: gate.url })
+      await prover.idle()
+      gate.isOpen = false
+      await until('the problem', () => prover.status().problems.length > 0)
+      const tip = await evil.tip()
+      await evil.postLie(lie(), 'calldata')
+      await sleep(300)
+      gate.isOpen = true
+      await until('the answer', async () => (await evil.tip()) === tip)
+      await prover.idle()
+      assert.deepEqual(prover.status().problems, [])
+    } finally {
+      gate.server.close()
+    }
+    await evil.bondAgain()
+  })
+
   test('without a key it reports and sends nothing', async () => {
     await using watching = await startTestProver(fixture, {})
     const tip = await evil.tip()
@@ -243,15 +263,24 @@ describe('cases', () => {
   })
 })
 
-/** A beacon node that can be told to know nothing. */
+/** A way to the node that can be shut: L1's calls and blobs then fail. */
 async function startGate(target: string): Promise<{ url: string; server: Server; isOpen: boolean }> {
-  const server = createServer((request, response) => {
-    if (!gate.isOpen) return response.writeHead(404).end('{}')
-    fetch(`${target}${request.url}`).then(
-      async (answer) => response.writeHead(answer.status).end(await answer.text()),
-      () => response.writeHead(502).end(),
-    )
-    return response
+  const server = createServer(async (request, response) => {
+    try {
+      if (!gate.isOpen) return response.writeHead(404).end('{}')
+      const parts: Buffer[] = []
+      for await (const part of request) parts.push(part as Buffer)
+      const body = request.method === 'POST' ? Buffer.concat(parts) : null
+      const method = request.method ?? 'GET'
+      const answer = await fetch(`${target}${request.url}`, {
+        method,
+        body,
+        headers: { 'content-type': 'application/json' },
+      })
+      return response.writeHead(answer.status).end(await answer.text())
+    } catch {
+      return response.writeHead(502).end()
+    }
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const gate = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server, isOpen: true }

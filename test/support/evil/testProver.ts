@@ -17,14 +17,14 @@ export interface TestProver extends Prover {
 /** The real prover, with an anvil account's key and its own data directory, which `stop` leaves when it was given. */
 export async function startTestProver(
   fixture: TestLane,
-  options: { account?: number; dataDir?: string; beacon?: string; depth?: number } = {},
+  options: { account?: number; dataDir?: string; beacon?: string; rpc?: string; depth?: number } = {},
 ): Promise<TestProver> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'backfeed-prover-'))
   const keyFile = join(dataDir, 'key')
   if (options.account !== undefined) writeFileSync(keyFile, anvilPrivateKey(options.account), { mode: 0o600 })
   const { url } = fixture.anvil
   const config = parseConfig(proverConfigSchema, {
-    l1: { rpcUrl: url, beacon: [{ url: options.beacon ?? url, blockId: 'number' }] },
+    l1: { rpcUrl: options.rpc ?? url, retryCount: 0, beacon: [{ url: options.beacon ?? url, blockId: 'number' }] },
     contracts: fixture.contracts,
     prover: {
       dataDir,
