@@ -1,7 +1,10 @@
 import { Command } from 'commander'
+import { proverConfigSchema } from '../prover/config.ts'
 import { loadConfig } from '../runtime/config.ts'
 import { createLogger } from '../runtime/log.ts'
 import { runUntilSignal } from '../runtime/service.ts'
+import { sequencerConfigSchema } from '../sequencer/config.ts'
+import { configHelp } from './configHelp.ts'
 
 const CONFIG = '--config <file>'
 const CONFIG_HELP = 'TOML; docs/operations.md lists every key with its unit and default'
@@ -12,8 +15,8 @@ export function sequencerCommand(): Command {
   return new Command('sequencer')
     .description('Run a sequencer: takes in signed records and posts them to L1 in batches.')
     .requiredOption(CONFIG, CONFIG_HELP)
+    .addHelpText('after', () => configHelp(sequencerConfigSchema))
     .action(async ({ config: path }: { config: string }) => {
-      const { sequencerConfigSchema } = await import('../sequencer/config.ts')
       const { startSequencer } = await import('../sequencer/main.ts')
       const config = loadConfig({ path, schema: sequencerConfigSchema })
       const log = createLogger({ service: 'sequencer', level: config.logLevel })
@@ -25,8 +28,8 @@ export function proverCommand(): Command {
   return new Command('prover')
     .description('Run a prover: re-executes every chunk of every batch and proves what is false.')
     .requiredOption(CONFIG, CONFIG_HELP)
+    .addHelpText('after', () => configHelp(proverConfigSchema))
     .action(async ({ config: path }: { config: string }) => {
-      const { proverConfigSchema } = await import('../prover/config.ts')
       const { startProver } = await import('../prover/main.ts')
       const config = loadConfig({ path, schema: proverConfigSchema })
       const log = createLogger({ service: 'prover', level: config.log.level })

@@ -119,7 +119,6 @@ export async function runDevnet(options: DevnetOptions): Promise<readonly string
     tally,
     publisher,
     closeBatch: () => sequencer.closeBatch(world.lane),
-    idle: (until) => sequencer.idle(world.lane, until),
     screen,
     signal,
     failed: () => fault,

@@ -18,8 +18,6 @@ export interface Play {
   readonly publisher: PricePublisher
   /** Closes the open batch, so that a step's records go to L1 in the step. */
   readonly closeBatch: () => Promise<void>
-  /** Resolves when L1 holds everything accepted. */
-  readonly idle: (signal: AbortSignal) => Promise<void>
   readonly screen: Screen
   readonly signal: AbortSignal
   /** Of the services: a fault ends the run. */
@@ -63,8 +61,12 @@ async function playStep(play: Play, step: ScenarioStep): Promise<LaneAnswer> {
   await play.closeBatch()
   // L1 takes a batch only when its time has passed the batch's date.
   await node.moveTo(step.untilSeconds + 2 + AS_OF_AHEAD_SECONDS)
-  await play.idle(AbortSignal.any([play.signal, AbortSignal.timeout(WAIT_TIMEOUT_MS)]))
-  return await waitUntil(play, `${step.label} is on L1`, (lane) => lane.postedIndex === lane.closedIndex)
+  return await waitUntil(
+    play,
+    `the records of ${step.label} are on L1`,
+    (lane) =>
+      lane.openBatch.records === 0 && lane.closedIndex > before.closedIndex && lane.postedIndex === lane.closedIndex,
+  )
 }
 
 /** Asks the sequencer until it says so. @throws BackfeedError DEVNET_STUCK with the sequencer's own reason */
