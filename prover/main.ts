@@ -104,7 +104,7 @@ export async function startProver(config: Readonly<ProverConfig>, options: Prove
   const idle = async (): Promise<void> => {
     const target = await readFinalBlock(client, config.prover.follow, await client.getBlockNumber())
     const isDone = (): boolean =>
-      (watcher.checkedUpTo ?? -1n) >= target && (desk?.isIdle ?? true) && falseBatches(watcher, desk).length === 0
+      watcher.checkedUpTo >= target && (desk?.isIdle ?? true) && falseBatches(watcher, desk).length === 0
     follower.poke()
     while (!isDone() && !stopping.signal.aborted) {
       await pause(20, stopping.signal)

@@ -29,6 +29,7 @@ export class Watcher implements Component {
   readonly #settings: WatcherSettings
   readonly #watches = new Map<number, LaneWatch>()
   readonly #troubles = new Map<number, ProverProblem>()
+  #lanesKnownUpTo = -1n
   #trouble: ProverProblem | undefined
   #stopping = new AbortController()
   #running: Promise<void> | undefined
@@ -57,12 +58,10 @@ export class Watcher implements Component {
     this.#wake?.()
   }
 
-  /** Lowest block up to which every lane was checked; −1: none. Undefined while there are no lanes. */
-  get checkedUpTo(): bigint | undefined {
-    let lowest: bigint | undefined
-    for (const { checkedUpTo } of this.#watches.values()) {
-      if (lowest === undefined || checkedUpTo < lowest) lowest = checkedUpTo
-    }
+  /** Lowest block up to which every lane was checked that there is; −1: none. */
+  get checkedUpTo(): bigint {
+    let lowest = this.#lanesKnownUpTo
+    for (const { checkedUpTo } of this.#watches.values()) if (checkedUpTo < lowest) lowest = checkedUpTo
     return lowest
   }
 
@@ -106,16 +105,13 @@ export class Watcher implements Component {
   async #findLanes(block: BlockRef): Promise<boolean> {
     const { client, rollup, lanes, openLane } = this.#settings
     try {
-      const count = await client.readContract({
-        address: rollup,
-        abi: rollupAbi,
-        functionName: 'laneCount',
-        blockNumber: block.number,
-      })
+      // Of the newest block: nodes need not know old states. A lane that is opened later than `block` waits.
+      const count = await client.readContract({ address: rollup, abi: rollupAbi, functionName: 'laneCount' })
       for (let lane = 0; lane < count; lane++) {
         if (!this.#watches.has(lane) && (lanes?.includes(lane) ?? true)) this.#watches.set(lane, openLane(lane))
       }
       this.#trouble = undefined
+      this.#lanesKnownUpTo = block.number
       return true
     } catch (cause) {
       const error = l1Error('counting the lanes', cause)

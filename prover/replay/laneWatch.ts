@@ -8,6 +8,7 @@ import type { BlockRef } from '../../l1/follow.ts'
 import { type LaneView, openLaneView } from '../../l1/laneView/laneView.ts'
 import { Scheme } from '../../protocol/batchHeader.ts'
 import { recordDomain } from '../../protocol/domain.ts'
+import type { LaneRules } from '../../protocol/laneRules.ts'
 import { BackfeedError } from '../../runtime/errors.ts'
 import type { Logger } from '../../runtime/log.ts'
 import type { ReplayMetrics } from './replayMetrics.ts'
@@ -38,6 +39,8 @@ export class LaneWatch {
   readonly #deriver: LaneDeriver
   readonly #domain: Uint8Array
   #view: LaneView | undefined
+  /** Of the view, which replaces them when L1 takes back what they were read from. */
+  #rules: LaneRules | undefined
   #checker: LaneChecker | undefined
   #falsehood: FalseBatch | undefined
   #checkedUpTo = -1n
@@ -74,11 +77,19 @@ export class LaneWatch {
   async advance(block: BlockRef, signal: AbortSignal): Promise<boolean> {
     // The rules first: they must reach at least as far as the batches.
     this.#view ??= await openLaneView(this.#settings)
-    const isRebuilt = await this.#view.catchUp(block, signal)
+    await this.#view.catchUp(block, signal)
+    // Not by what `catchUp` answers: that would be lost when a later step of this turn fails.
+    if (this.#rules !== undefined && this.#rules !== this.#view.rules) {
+      this.#startAgain('L1 reorganised away what the lane was checked against')
+    }
+    this.#rules = this.#view.rules
     await this.#deriver.catchUp(block, signal)
-    if (isRebuilt) this.#startAgain('L1 reorganised away what the lane was checked against')
-    const checker = this.#reconcile()
     const { history } = this.#deriver
+    if (!history.isOpen) {
+      this.#checkedUpTo = block.number
+      return true
+    }
+    const checker = this.#reconcile()
     for (let turn = 0; this.#falsehood === undefined; turn++) {
       const batch = history.batch(checker.tip.header.index + 1n)
       if (batch === undefined) break
@@ -124,7 +135,7 @@ export class LaneWatch {
     const { header, headerHash } = batch
     const data = await fetchBatchData(this.#settings, batch, signal)
     const startedMs = performance.now()
-    const result = await checker.check(batch, data, this.#view!.rules)
+    const result = await checker.check(batch, data, this.#rules!)
     metrics.checked(this.lane, result, (performance.now() - startedMs) / 1000)
     const fields = { batch: Number(header.index), headerHash }
     if (result.kind === 'right') {
