@@ -1,0 +1,21 @@
+import { readFileSync } from 'node:fs'
+import { parseConfig } from '../../runtime/config.ts'
+import { describeError, exitCodeOf } from '../../runtime/errors.ts'
+import { sequencerConfigSchema } from '../../sequencer/config.ts'
+import { startSequencer } from '../../sequencer/main.ts'
+
+// A sequencer as a process of its own, to be killed: `node sequencerProcess.ts settings.json`. Says where it listens in one line of
+// JSON; SIGTERM stops it in order.
+
+const settings: unknown = JSON.parse(readFileSync(process.argv[2]!, 'utf8'))
+try {
+  const config = parseConfig(sequencerConfigSchema, settings)
+  const sequencer = await startSequencer(config as Parameters<typeof startSequencer>[0])
+  process.once('SIGTERM', () => void sequencer.stop())
+  process.stdout.write(`${JSON.stringify({ url: sequencer.url, adminUrl: sequencer.adminUrl })}\n`)
+  await sequencer.done
+  process.exit(0)
+} catch (error) {
+  process.stderr.write(`${describeError(error)}\n`)
+  process.exit(exitCodeOf(error))
+}
