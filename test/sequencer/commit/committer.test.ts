@@ -35,32 +35,51 @@ async function isLive(lane: TestLane, header: unknown): Promise<boolean> {
   return (await lane.client.readContract(call)) as boolean
 }
 
+async function postedAndReorganised(lane: TestLane, sequencer: Sequencer, depth: number) {
+  await accept(sequencer, lane, 30)
+  await sequencer.closeBatch(lane.lane)
+  await lane.anvil.warp(120)
+  await sequencer.idle(lane.lane, AbortSignal.timeout(30_000))
+  const [before] = await sequencer.queries.batches({ lane: lane.lane, from: 1, limit: 1 })
+  await lane.anvil.reorg(depth)
+  return before!
+}
+
+function waryConfig(lane: TestLane, folder: string) {
+  const config = sequencerConfig(lane, { folder })
+  return { ...config, transactions: { ...config.transactions, finality: { kind: 'depth', blocks: 8 } as const } }
+}
+
 test('a batch that a reorganisation drops is posted again, under the same header', async () => {
   await using anvil = await startAnvil()
   await using folder = await temporaryFolder()
   const lane = await openTestLane({ anvil })
-  const config = sequencerConfig(lane, { folder: folder.path })
-  const deep = { ...config, transactions: { ...config.transactions, finality: { kind: 'depth', blocks: 8 } as const } }
   await anvil.mine(10)
-  await using sequencer = await startSequencer(deep)
-  await accept(sequencer, lane, 30)
-  await sequencer.closeBatch(lane.lane)
-  await anvil.warp(120)
-  await sequencer.idle(lane.lane, AbortSignal.timeout(30_000))
-  const [before] = await sequencer.queries.batches({ lane: lane.lane, from: 1, limit: 1 })
-  await anvil.reorg(2)
-  await anvil.mine(1)
+  await using sequencer = await startSequencer(waryConfig(lane, folder.path))
+  const before = await postedAndReorganised(lane, sequencer, 1)
   await until(async () => {
+    await anvil.mine(1)
     const [now] = await sequencer.queries.batches({ lane: lane.lane, from: 1, limit: 1 })
-    return (
-      now?.stage === 'posted' &&
-      (await isLive(lane, now.header)) &&
-      now.transaction?.mined?.blockHash !== before!.transaction?.mined?.blockHash
-    )
+    return now?.stage === 'posted' && now.transaction?.mined?.blockHash !== before.transaction?.mined?.blockHash
   })
   const [after] = await sequencer.queries.batches({ lane: lane.lane, from: 1, limit: 1 })
-  assert.equal(after!.headerHash, before!.headerHash)
-  assert.equal(sequencer.queries.lane(lane.lane)!.postedIndex, 1)
+  assert.equal(after!.headerHash, before.headerHash)
+  assert.equal(await isLive(lane, after!.header), true)
+})
+
+test("a batch mined again before its date, on a chain whose clock was set back, reverts and is posted when it's time", async () => {
+  await using anvil = await startAnvil()
+  await using folder = await temporaryFolder()
+  const lane = await openTestLane({ anvil })
+  await anvil.mine(10)
+  await using sequencer = await startSequencer(waryConfig(lane, folder.path))
+  await postedAndReorganised(lane, sequencer, 2)
+  await until(() => /AsOfNotPast/.test(sequencer.queries.problems()[0]?.message ?? ''))
+  await anvil.warp(120)
+  await sequencer.idle(lane.lane, AbortSignal.timeout(30_000))
+  const [after] = await sequencer.queries.batches({ lane: lane.lane, from: 1, limit: 1 })
+  assert.equal(await isLive(lane, after!.header), true)
+  assert.deepEqual(sequencer.queries.problems(), [])
 })
 
 test('batches that L1 would refuse as too old are dated anew and posted', async () => {
