@@ -10,7 +10,7 @@ export const l1ConfigSchema = z.strictObject({
   /** JSON-RPC over HTTP. */
   rpcUrl: z.url().default('http://127.0.0.1:8545'),
   /** Of one request, milliseconds. */
-  timeoutMs: z.number().int().min(100).max(120_000).default(10_000),
+  timeoutMs: z.number().int().min(100).max(120_000).default(30_000),
   /** Further attempts of one request after a transport fault; 0: none. Loops above retry for as long as it takes. */
   retryCount: z.number().int().min(0).max(10).default(2),
   /** Before the first further attempt, milliseconds; doubles. */
