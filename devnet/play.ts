@@ -6,7 +6,6 @@ import type { LaneAnswer, LaneApi } from './laneApi.ts'
 import type { PricePublisher } from './pricePublisher.ts'
 import type { Scenario, ScenarioStep } from './scenario.ts'
 import { grouped, type Screen } from './screen.ts'
-import { AS_OF_AHEAD_SECONDS } from './services.ts'
 import { type Gateways, type Tally, tallyTotalMicro } from './submitting.ts'
 
 export interface Play {
@@ -60,12 +59,11 @@ async function playStep(play: Play, step: ScenarioStep): Promise<LaneAnswer> {
   if (after.accepted === before.accepted) return after
   await play.closeBatch()
   // L1 takes a batch only when its time has passed the batch's date.
-  await node.moveTo(step.untilSeconds + 2 + AS_OF_AHEAD_SECONDS)
+  await node.moveTo(after.openBatch.asOf + 1)
   return await waitUntil(
     play,
     `the records of ${step.label} are on L1`,
-    (lane) =>
-      lane.openBatch.records === 0 && lane.closedIndex > before.closedIndex && lane.postedIndex === lane.closedIndex,
+    (lane) => lane.openBatch.records === 0 && lane.postedIndex === lane.closedIndex,
   )
 }
 

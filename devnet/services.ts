@@ -23,7 +23,7 @@ export interface ServiceOptions {
 }
 
 /** A batch is dated this far ahead of the chain's clock; the devnet then moves the clock past it. */
-export const AS_OF_AHEAD_SECONDS = 30
+const AS_OF_AHEAD_SECONDS = 30
 /** One machine, no propagation: looking often costs next to nothing. */
 const POLL_MS = 20
 /** The node's blocks never go back; but a batch pins a final block, whose hash a contract sees only from the next block on. */
