@@ -12,7 +12,7 @@ import { type Prepared, putPrepared } from '../store/commitLog.ts'
 import type { Database } from '../store/database.ts'
 import type { CommitMetrics } from './metrics.ts'
 import { compareWithL1, holdsSame, isFinal, nextStep } from './standing.ts'
-import { headerOf, requestId, stillHolds, submitRequest } from './submission.ts'
+import { batchId, headerOf, requestId, stillHolds, submitRequest } from './submission.ts'
 
 /** What posting needs of the lane's order. */
 export interface OrderedLane {
@@ -29,6 +29,8 @@ export interface TxSender {
   readonly address: Address
   send(request: TxRequest): Promise<TransactionReceipt>
   cancel(id: string): void
+  /** Everything it has on its books, also from before a restart. */
+  records(): readonly { readonly id: string; readonly cancelled: boolean; readonly status: { readonly kind: string } }[]
 }
 
 export interface CommitterSettings {
@@ -110,7 +112,6 @@ export class Committer {
       live,
       agreedBefore: Math.min(this.#agreed, live.length),
       ours: (index) => order.closedBatch(index),
-      prepared: (index) => this.#settings.prepared.get(index),
     })
     if (standing.kind === 'foreign') {
       if (!this.#isForeign) {
@@ -172,7 +173,7 @@ export class Committer {
   }
 
   #goOn(update: L1Update): void {
-    const { order, redateMarginSeconds, transactions } = this.#settings
+    const { order, redateMarginSeconds } = this.#settings
     const next = order.closedBatch(this.#posted + 1)
     const step = nextStep({ next, l1Time: update.head.timestamp, redateMarginSeconds })
     switch (step.kind) {
@@ -180,14 +181,8 @@ export class Committer {
       case 'wait':
         return
       case 'redate':
-        if (this.#posting === undefined) this.#start(() => this.#redate(step.batch))
-        else if (this.#posting.id !== undefined) {
-          try {
-            transactions.cancel(this.#posting.id)
-          } catch (error) {
-            if (!isBackfeedError(error, 'TX_UNKNOWN')) throw error
-          }
-        }
+        // Never while a transaction of the old date could still be mined.
+        if (!this.#cancelPending(step.batch) && this.#posting === undefined) this.#start(() => this.#redate(step.batch))
         return
       case 'post':
         if (this.#posting === undefined && Date.now() >= this.#notBefore) {
@@ -197,6 +192,17 @@ export class Committer {
       default:
         step satisfies never
     }
+  }
+
+  /** True while a transaction that posts this batch is under way; has it cancelled. */
+  #cancelPending(batch: ClosedBatch): boolean {
+    const { transactions, lane } = this.#settings
+    const prefix = `${batchId(lane, batch.index)}/`
+    const pending = transactions
+      .records()
+      .filter((record) => record.id.startsWith(prefix) && record.status.kind === 'pending')
+    for (const { id, cancelled } of pending) if (!cancelled) transactions.cancel(id)
+    return pending.length > 0
   }
 
   #start(run: () => Promise<void>): void {

@@ -3,7 +3,6 @@ import { chunksFor } from '../../protocol/chunk.ts'
 import type { DerivedBatch } from '../../l1/derive/laneHistory.ts'
 import { toHex } from '../../l1/bytes.ts'
 import type { ClosedBatch } from '../closedBatch.ts'
-import type { Prepared } from '../store/commitLog.ts'
 
 /** How L1's batches of a lane compare with ours. */
 export type Standing =
@@ -16,15 +15,14 @@ export interface StandingInput {
   /** Batches up to this were found to agree before, in blocks held final. */
   readonly agreedBefore: number
   readonly ours: (index: number) => ClosedBatch | undefined
-  readonly prepared: (index: number) => Prepared | undefined
 }
 
 export function compareWithL1(input: StandingInput): Standing {
-  const { live, agreedBefore, ours, prepared } = input
+  const { live, agreedBefore, ours } = input
   for (let index = agreedBefore + 1; index <= live.length; index++) {
     const batch = ours(index)
     const theirs = live[index - 1]!
-    if (prepared(index)?.headerHash === theirs.headerHash) continue
+    // Contents, not what was once prepared: a batch dated anew is no longer what an older transaction of ours may still bring there.
     if (batch === undefined || !holdsSame(batch, theirs)) return { kind: 'foreign', index }
   }
   return { kind: 'agreed', posted: live.length }

@@ -52,9 +52,14 @@ export function stillHolds(header: BatchHeader, fresh: BatchHeader): boolean {
   )
 }
 
+/** Begins the ids of all transactions that ever post this batch. */
+export function batchId(lane: number, index: number): string {
+  return `lane-${lane}/batch-${index}`
+}
+
 export function requestId(prepared: Prepared): string {
   const { header, headerHash, attempt } = prepared
-  return `lane-${header.lane}/batch-${header.index}/${headerHash.slice(2, 18)}/${attempt}`
+  return `${batchId(header.lane, Number(header.index))}/${headerHash.slice(2, 18)}/${attempt}`
 }
 
 export function submitRequest(prepared: Prepared, data: BatchData, rollup: Address): TxRequest {

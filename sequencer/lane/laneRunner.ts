@@ -221,13 +221,12 @@ interface LaneParts {
 
 async function reconcile(settings: LaneSettings, parts: LaneParts): Promise<void> {
   const { lane, client, contracts, blobs, log } = settings
-  const { book, deriver, prepared, journal, rules, domain } = parts
+  const { book, deriver, journal, rules, domain } = parts
   const { live } = deriver.history
   const standing = compareWithL1({
     live,
     agreedBefore: 0,
     ours: (index) => book.closed.get(index),
-    prepared: (index) => prepared.get(index),
   })
   if (standing.kind === 'agreed') return
   if (standing.index <= book.lastIndex || book.open !== undefined) {

@@ -4,7 +4,10 @@ import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ExitCode, isBackfeedError } from '../../../runtime/errors.ts'
-import { ACTIVE_FROM, hex, localFleet, openLocalLane, sequence, temporaryFolder } from '../localLane.ts'
+import { openDatabase } from '../../../sequencer/store/database.ts'
+import { sealEntry } from '../../../sequencer/store/entry.ts'
+import { numberedKey, Table } from '../../../sequencer/store/keys.ts'
+import { ACTIVE_FROM, hex, localFleet, OWNER, openLocalLane, sequence, temporaryFolder } from '../localLane.ts'
 
 const fleet = localFleet()
 const rules = fleet.rules(ACTIVE_FROM)
@@ -87,14 +90,34 @@ test('damaged files stop the start with DATA_CORRUPTED, or change nothing: never
   })
 })
 
-test('a journal whose entry was swapped for another sealed one is noticed by the chain', async () => {
+test('an entry that was sealed for its place and does not follow the one before is noticed by the chain', async () => {
   await using folder = await temporaryFolder()
   await written(folder.path)
   {
     await using lane = await openLocalLane(folder.path, rules)
-    const key = (n: number): Uint8Array => Uint8Array.from([3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, n])
-    const second = await lane.database.get(key(2))
-    await lane.database.write([{ type: 'put', key: key(4), value: second! }])
+    for await (const { sequence: at, entry } of lane.journal.readRange(4, 4)) {
+      const { value } = sealEntry(entry, { lane: 0, sequence: at }, new Uint8Array(32))
+      await lane.database.write([{ type: 'put', key: numberedKey(Table.ENTRY, 0, at), value }])
+    }
   }
   await assert.rejects(openLocalLane(folder.path, rules), corrupted)
+})
+
+test('an entry put in the place of another is noticed', async () => {
+  await using folder = await temporaryFolder()
+  await written(folder.path)
+  {
+    await using lane = await openLocalLane(folder.path, rules)
+    const second = await lane.database.get(numberedKey(Table.ENTRY, 0, 2))
+    await lane.database.write([{ type: 'put', key: numberedKey(Table.ENTRY, 0, 4), value: second! }])
+  }
+  await assert.rejects(openLocalLane(folder.path, rules), corrupted)
+})
+
+test('a store of another deployment is refused as a mistake, not as damage', async () => {
+  await using folder = await temporaryFolder()
+  await written(folder.path)
+  await assert.rejects(openDatabase(folder.path, { chainId: 1, rollup: OWNER.rollup }), (error) =>
+    isBackfeedError(error, 'WRONG_STORE'),
+  )
 })

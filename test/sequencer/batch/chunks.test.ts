@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { keccak256 } from 'viem'
+import { splitBlobs } from '../../../l1/derive/batchData.ts'
+import { splitCalldata } from '../../../l1/derive/calldata.ts'
+import { readCalldataChunk, readCell } from '../../../protocol/chunk.ts'
+import { writeBlobs, writeCalldata } from '../../../sequencer/batch/chunks.ts'
+import { Random } from '../../support/generators/random.ts'
+import { hex } from '../localLane.ts'
+
+function someBatch(rowCount: number) {
+  const random = new Random(rowCount)
+  const chunks = Math.ceil(rowCount / 22)
+  return {
+    rows: random.bytes(rowCount * 88),
+    preRoots: Array.from({ length: chunks }, () => random.bytes(31)),
+  }
+}
+
+for (const rowCount of [1, 21, 22, 23, 1_408, 1_409, 3_000]) {
+  test(`a batch of ${rowCount} rows reads back as it was laid out, from blobs and from calldata`, () => {
+    const batch = someBatch(rowCount)
+    const chunkCount = batch.preRoots.length
+    const blobs = writeBlobs(batch)
+    assert.ok(blobs.every((blob) => blob.every((byte, i) => i % 32 !== 0 || byte === 0)))
+    const { data, dataWords } = writeCalldata(batch)
+    const pieces = splitCalldata(data, chunkCount)
+    assert.deepEqual(
+      pieces.map((piece) => keccak256(piece)),
+      dataWords,
+    )
+    for (const chunks of [splitBlobs(blobs, chunkCount).map(readCell), pieces.map(readCalldataChunk)]) {
+      assert.deepEqual(
+        chunks.map((chunk) => hex(chunk.preRoot)),
+        batch.preRoots.map(hex),
+      )
+      const body = Buffer.concat(chunks.map((chunk) => chunk.body))
+      assert.equal(hex(body.subarray(0, batch.rows.length)), hex(batch.rows))
+      assert.ok(body.subarray(batch.rows.length).every((byte) => byte === 0))
+    }
+  })
+}
+
+test('rows and pre-roots that do not belong together make no batch', () => {
+  const batch = someBatch(23)
+  assert.throws(() => writeBlobs({ ...batch, preRoots: batch.preRoots.slice(1) }), RangeError)
+  assert.throws(() => writeCalldata({ rows: new Uint8Array(0), preRoots: [] }), RangeError)
+})
