@@ -14,6 +14,13 @@ const laneSchema = z.object({
 })
 export type LaneAnswer = z.infer<typeof laneSchema>
 
+const batchSchema = z.object({
+  header: z.object({ chunkCount: z.number(), dataKind: z.number() }),
+  records: z.number(),
+  transaction: z.object({ hash: z.string().transform((text) => text as `0x${string}`) }).optional(),
+})
+export type BatchAnswer = z.infer<typeof batchSchema>
+
 const problemsSchema = z.object({ problems: z.array(z.object({ code: z.string(), message: z.string() })).default([]) })
 
 /** The sequencer's public query API, as anybody sees it. */
@@ -28,6 +35,10 @@ export class LaneApi {
 
   async lane(): Promise<LaneAnswer> {
     return await this.#get(`/v1/lanes/${this.#lane}`, laneSchema)
+  }
+
+  async batch(index: number): Promise<BatchAnswer> {
+    return await this.#get(`/v1/lanes/${this.#lane}/batches/${index}`, batchSchema)
   }
 
   /** What the sequencer says keeps it from working, for people. */

@@ -1,10 +1,12 @@
 import { erc20Abi } from 'viem'
 import { readCredits } from '../bridge/credit.ts'
 import { type LaneReplaySettings, openLaneReplay } from '../bridge/laneReplay.ts'
-import { type Payment, withdrawMany } from '../bridge/withdraw.ts'
+import { dollars } from '../bridge/money.ts'
+import { type Payment, withdraw, withdrawMany } from '../bridge/withdraw.ts'
 import type { L1Account } from '../l1/client.ts'
 import { WINDOW_SECONDS } from '../protocol/limits.ts'
 import type { L1Node } from './l1Node.ts'
+import { grouped } from './screen.ts'
 
 export interface Payout {
   readonly finalBatch: bigint
@@ -15,6 +17,9 @@ export interface Payout {
   readonly gasUsed: bigint
 }
 
+const NOTHING = { payments: [], transactions: 0, gasUsed: 0n } as const
+/** For the gas of one withdrawal. */
+const OWNER_WEI = 10n ** 18n
 /** Balances are read this many at once. */
 const READS_AT_ONCE = 50
 
@@ -36,11 +41,26 @@ export async function payEverybody(
   onProgress(
     `${replay.tipIndex} batches worked out from L1 alone: ${claims.length} of ${credits.length} owners have money to fetch`,
   )
+  const [first, ...others] = claims
+  if (first === undefined)
+    return { ...NOTHING, finalBatch: base.header.index, paidMicro: await readBalances(settings, owners) }
+  const owner = owners[first.slot]!
+  await node.setBalance(owner.address, OWNER_WEI)
+  const own = await withdraw({ client, account: owner }, contracts.vault, base, first)
+  onProgress(
+    `${owner.address} withdrew $${dollars(own.payments[0]!.amountMicro)} by itself, for ${grouped(own.gasUsed)} gas`,
+  )
   let paidCount = 0
-  const withdrawal = await withdrawMany({ client, account: settings.caller }, contracts.vault, base, claims, (paid) => {
+  const passerBy = { client, account: settings.caller }
+  const many = await withdrawMany(passerBy, contracts.vault, base, others, (paid) => {
     paidCount += paid.length
-    onProgress(`${paidCount} owners paid`)
+    onProgress(`a passer-by had ${grouped(paidCount)} other owners paid`)
   })
+  const withdrawal = {
+    payments: [...own.payments, ...many.payments],
+    transactions: own.transactions + many.transactions,
+    gasUsed: own.gasUsed + many.gasUsed,
+  }
   return { ...withdrawal, finalBatch: base.header.index, paidMicro: await readBalances(settings, owners) }
 }
 

@@ -1,4 +1,5 @@
 import { dollars } from '../bridge/money.ts'
+import { BLOB_BYTES } from '../protocol/chunk.ts'
 import { BackfeedError } from '../runtime/errors.ts'
 import { pause } from '../runtime/wait.ts'
 import type { L1Node } from './l1Node.ts'
@@ -23,29 +24,50 @@ export interface Play {
   readonly failed: () => unknown
 }
 
+/** So many steps get a line each; of more, the newest is shown. */
+const MOST_LINES = 40
 const WAIT_TIMEOUT_MS = 60_000
 
 /** Plays a scenario: the chain's clock goes from step to step, and what was measured in each is submitted, batched and posted in it. */
 export async function playScenario(play: Play): Promise<void> {
   const { scenario, screen, tally } = play
-  let batchIndex = 0
+  const isShort = scenario.steps.length <= MOST_LINES
   for (const [index, step] of scenario.steps.entries()) {
     play.signal.throwIfAborted()
     await play.publisher.publishBefore(step.untilSeconds)
     await play.node.moveTo(step.untilSeconds + 1)
-    const posted = step.discharges.length === 0 ? undefined : await playStep(play, step)
-    if (posted === undefined) continue
-    const isNew = posted.postedIndex > batchIndex
-    batchIndex = posted.postedIndex
-    screen.status(
-      `${step.label}  step ${index + 1}/${scenario.steps.length}  ${grouped(tally.settled)} records settled  ` +
-        `${dollars(tallyTotalMicro(tally))} credited  ${isNew ? `batch ${batchIndex} on L1` : ''}`,
-    )
+    if (step.discharges.length === 0) continue
+    const before = { settled: tally.settled, ms: tally.submittingMs }
+    const posted = await playStep(play, step)
+    const rate = (1000 * step.discharges.length) / (tally.submittingMs - before.ms)
+    const text = [
+      isShort ? step.label : `${step.label} (${index + 1}/${scenario.steps.length})`,
+      `${grouped(tally.settled - before.settled)} records at ${grouped(Math.round(rate))}/s`,
+      posted === undefined ? 'nothing to post' : await describeBatch(play, posted),
+      `$${dollars(tallyTotalMicro(tally))} credited in all`,
+    ].join('  ')
+    if (isShort) screen.event(text)
+    else screen.status(text)
   }
   screen.endStatus()
 }
 
-async function playStep(play: Play, step: ScenarioStep): Promise<LaneAnswer> {
+async function describeBatch(play: Play, index: number): Promise<string> {
+  const { records, header, transaction } = await play.api.batch(index)
+  if (transaction === undefined) return `batch ${index}`
+  const receipt = await play.node.client.getTransactionReceipt({ hash: transaction.hash })
+  const { input, blobVersionedHashes } = await play.node.client.getTransaction({ hash: transaction.hash })
+  const blobs = blobVersionedHashes?.length ?? 0
+  const bytes = blobs > 0 ? blobs * BLOB_BYTES : (input.length - 2) / 2
+  const each = (value: number): string => grouped(Math.round(value / Math.max(1, records)))
+  return (
+    `batch ${index}: ${header.chunkCount} chunks, a record ${each(Number(receipt.gasUsed))} gas ` +
+    `and ${each(bytes)} ${blobs > 0 ? 'blob' : 'calldata'} bytes`
+  )
+}
+
+/** The newest batch on L1 when the step's records are there; undefined when none of them was accepted. */
+async function playStep(play: Play, step: ScenarioStep): Promise<number | undefined> {
   const { api, gateways, node } = play
   // Until the sequencer sees the step's end on L1, a record of it would be one from the future.
   await waitUntil(
@@ -56,15 +78,16 @@ async function playStep(play: Play, step: ScenarioStep): Promise<LaneAnswer> {
   const before = await api.lane()
   await gateways.submit(step.discharges, play.signal)
   const after = await api.lane()
-  if (after.accepted === before.accepted) return after
+  if (after.accepted === before.accepted) return undefined
   await play.closeBatch()
   // L1 takes a batch only when its time has passed the batch's date.
   await node.moveTo(after.openBatch.asOf + 1)
-  return await waitUntil(
+  const posted = await waitUntil(
     play,
     `the records of ${step.label} are on L1`,
     (lane) => lane.openBatch.records === 0 && lane.postedIndex === lane.closedIndex,
   )
+  return posted.postedIndex
 }
 
 /** Asks the sequencer until it says so. @throws BackfeedError DEVNET_STUCK with the sequencer's own reason */
