@@ -102,66 +102,60 @@ library StateTree {
     function roots(Nodes memory nodes, bytes calldata siblings) internal view returns (bytes32 pre, bytes32 post) {
         if (siblings.length % 32 != 0) revert IFraudVerifier.WrongLength("siblings", siblings.length);
         uint256[] memory words = nodes.words;
-        uint256 fault;
-        // 40 levels of up to 22 pairs of hashes: in Solidity this loop alone costs more than a million gas.
+        bool done;
+        uint256 consumed;
+        // Twice 20 levels of up to 22 pairs of hashes: in plain Solidity this loop alone costs more than a million gas. Whether the
+        // siblings sufficed and every hash had its gas is asked once, behind the loop.
         assembly ("memory-safe") {
             let first := add(words, 0x20)
             let end := add(first, shl(5, mload(words)))
             let sibling := siblings.offset
-            let siblingsEnd := add(siblings.offset, siblings.length)
+            done := 1
 
             for { let level := 0 } lt(level, 20) { level := add(level, 1) } {
-                // Parents overwrite the nodes already read: the writer never passes the reader.
+                // Parents overwrite nodes already read: the writer never passes the reader, and the leaf after is read behind
+                // the write of the parent before.
                 let writer := first
-                let reader := first
-                for {} lt(reader, end) {} {
+                for { let reader := first } lt(reader, end) {} {
                     let slot := mload(reader)
-                    let nodePre := mload(add(reader, 0x20))
-                    let nodePost := mload(add(reader, 0x40))
-                    reader := add(reader, NODE_BYTES)
-                    let otherPre
-                    let otherPost
-                    let paired := 0
-                    if iszero(and(slot, 1)) {
-                        if lt(reader, end) { paired := eq(mload(reader), add(slot, 1)) }
-                    }
-                    switch paired
+                    let next := add(reader, NODE_BYTES)
+                    switch and(slot, 1)
                     case 1 {
-                        otherPre := mload(add(reader, 0x20))
-                        otherPost := mload(add(reader, 0x40))
-                        reader := add(reader, NODE_BYTES)
-                    }
-                    default {
-                        if iszero(lt(sibling, siblingsEnd)) { fault := 1 }
-                        otherPre := calldataload(sibling)
-                        otherPost := otherPre
+                        mstore(0, calldataload(sibling))
                         sibling := add(sibling, 0x20)
+                        mstore(0x20, mload(add(reader, 0x20)))
+                        done := and(done, staticcall(gas(), 2, 0, 0x40, add(writer, 0x20), 0x20))
+                        mstore(0x20, mload(add(reader, 0x40)))
                     }
-                    // The node's place in the scratch space: left at 0, right at 32.
-                    let side := shl(5, and(slot, 1))
-                    mstore(side, nodePre)
-                    mstore(xor(side, 0x20), otherPre)
-                    if iszero(staticcall(gas(), 2, 0, 0x40, add(writer, 0x20), 0x20)) { fault := 2 }
-                    switch and(eq(nodePre, nodePost), eq(otherPre, otherPost))
-                    case 1 { mstore(add(writer, 0x40), mload(add(writer, 0x20))) }
                     default {
-                        mstore(side, nodePost)
-                        mstore(xor(side, 0x20), otherPost)
-                        if iszero(staticcall(gas(), 2, 0, 0x40, add(writer, 0x40), 0x20)) { fault := 2 }
+                        mstore(0, mload(add(reader, 0x20)))
+                        switch and(lt(next, end), eq(mload(next), add(slot, 1)))
+                        case 1 {
+                            mstore(0x20, mload(add(next, 0x20)))
+                            done := and(done, staticcall(gas(), 2, 0, 0x40, add(writer, 0x20), 0x20))
+                            mstore(0x20, mload(add(next, 0x40)))
+                            next := add(next, NODE_BYTES)
+                        }
+                        default {
+                            mstore(0x20, calldataload(sibling))
+                            sibling := add(sibling, 0x20)
+                            done := and(done, staticcall(gas(), 2, 0, 0x40, add(writer, 0x20), 0x20))
+                        }
+                        mstore(0, mload(add(reader, 0x40)))
                     }
+                    done := and(done, staticcall(gas(), 2, 0, 0x40, add(writer, 0x40), 0x20))
                     mstore(writer, shr(1, slot))
                     writer := add(writer, NODE_BYTES)
-                    if fault { break }
+                    reader := next
                 }
-                if fault { break }
                 end := writer
             }
-            if iszero(fault) { if lt(sibling, siblingsEnd) { fault := 3 } }
+            consumed := sub(sibling, siblings.offset)
             pre := mload(add(first, 0x20))
             post := mload(add(first, 0x40))
         }
-        if (fault == 1) revert IFraudVerifier.SiblingsMissing();
-        if (fault == 2) revert IFraudVerifier.PrecompileOutOfGas(address(2));
-        if (fault == 3) revert IFraudVerifier.SiblingsLeftOver();
+        if (!done) revert IFraudVerifier.PrecompileOutOfGas(address(2));
+        if (consumed > siblings.length) revert IFraudVerifier.SiblingsMissing();
+        if (consumed < siblings.length) revert IFraudVerifier.SiblingsLeftOver();
     }
 }

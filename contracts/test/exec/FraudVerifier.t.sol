@@ -144,7 +144,7 @@ contract FraudVerifierTest is ExecutionFixture {
             if (seed % 3 == 0) snapshot = vm.snapshotState();
             if (seed == 3) _fund(1, AS_OF, 1_000_000);
             uint256[] memory outcomes = _run(_random(seed));
-            for (uint256 i = 0; i < outcomes.length; i++) seen |= 1 << outcomes[i];
+            for (uint256 i = 0; i < outcomes.length; i++) seen |= 2 ** outcomes[i];
             if (seed % 3 == 2) vm.revertToState(snapshot);
         }
         assertEq(seen, (1 << 13) - 1, "outcomes met");

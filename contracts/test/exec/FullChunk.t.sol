@@ -87,7 +87,7 @@ contract FullChunkTest is Test {
     function test_execute_tamperedProof_neverYieldsAnotherRoot() public view {
         for (uint256 i = 0; i < 60; i++) {
             bytes memory tampered = proof;
-            tampered[uint256(keccak256(abi.encode(i))) % tampered.length] ^= bytes1(uint8(1 << (i % 8)));
+            tampered[uint256(keccak256(abi.encode(i))) % tampered.length] ^= bytes1(uint8(2 ** (i % 8)));
             try verifier.execute(header, context, chunk, tampered) returns (bytes31 claimed, bytes31 computed) {
                 // The flipped bit lay in padding.
                 assertEq(bytes32(claimed), claimedByVector);

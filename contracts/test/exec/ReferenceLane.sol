@@ -212,6 +212,8 @@ contract ReferenceLane {
     function _amount(uint256 wh, uint256 nano, uint256 product) internal pure returns (uint256) {
         uint256 multiplier = product / 100_000_000;
         if (multiplier > 65_535) multiplier = 65_535;
+        // §5 rounds the base down first.
+        // forge-lint: disable-next-line(divide-before-multiply)
         return (wh * nano / 1000) * multiplier / 10_000;
     }
 }
