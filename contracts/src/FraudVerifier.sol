@@ -103,14 +103,18 @@ contract FraudVerifier is IFraudVerifier {
         run.items = _decodeP256(run, body);
         _readWords(run);
         _verifyP256(run, context.domain, witness, body);
-        for (uint256 i = 0; i < run.items.length; i++) _apply(run, witness, run.items[i]);
+        for (uint256 i = 0; i < run.items.length; i++) {
+            _apply(run, witness, run.items[i]);
+        }
         computed = _roots(run, witness, preRoot);
     }
 
     // --- The data
 
     function _parts(bytes calldata proof) private pure returns (Proof calldata parts) {
-        if (proof.length < 64 || uint256(bytes32(proof[0:32])) != 32) revert WrongLength("proof", proof.length);
+        if (proof.length < 64 || uint256(bytes32(proof[0:32])) != 32) {
+            revert WrongLength("proof", proof.length);
+        }
         // The tuple's own offsets are checked against the calldata's size wherever they are followed.
         assembly ("memory-safe") {
             parts := add(proof.offset, 0x20)
@@ -153,7 +157,9 @@ contract FraudVerifier is IFraudVerifier {
 
     function _nextBlobRoot(uint32 next, Proof calldata parts) private view returns (bytes31) {
         bytes calldata element = parts.opening.next;
-        BlobCell.verifyFirstElement(parts.dataWords[next / Limits.BLOB_CHUNKS], next % Limits.BLOB_CHUNKS, element);
+        BlobCell.verifyFirstElement(
+            parts.dataWords[next / Limits.BLOB_CHUNKS], next % Limits.BLOB_CHUNKS, element
+        );
         return bytes31(bytes32(element[0:32]) << 8);
     }
 
@@ -218,7 +224,9 @@ contract FraudVerifier is IFraudVerifier {
 
     function _decodeP256(Run memory run, bytes memory body) private pure returns (Item[] memory items) {
         items = new Item[](Limits.P256_CHUNK_RECORDS);
-        for (uint256 i = 0; i < items.length; i++) items[i].record = Chunk.p256Record(body, i);
+        for (uint256 i = 0; i < items.length; i++) {
+            items[i].record = Chunk.p256Record(body, i);
+        }
         run.items = items;
     }
 
@@ -233,7 +241,9 @@ contract FraudVerifier is IFraudVerifier {
             Record record = items[i].record;
             if (record.isEmpty()) continue;
             if (_inRange(record.evse())) evseSlots[evseCount++] = uint32(record.evse());
-            if (_inRange(record.contractSlot())) contractSlots[contractCount++] = uint32(record.contractSlot());
+            if (_inRange(record.contractSlot())) {
+                contractSlots[contractCount++] = uint32(record.contractSlot());
+            }
         }
         assembly ("memory-safe") {
             mstore(evseSlots, evseCount)
@@ -254,14 +264,19 @@ contract FraudVerifier is IFraudVerifier {
 
     /// Verdicts on the signatures of all records that pass check 1, each under its EVSE's own key. Another scheme would have
     /// its own function here: the record loop asks only for the verdict.
-    function _verifyP256(Run memory run, bytes32 domain, Witness calldata witness, bytes memory body) private view {
+    function _verifyP256(Run memory run, bytes32 domain, Witness calldata witness, bytes memory body)
+        private
+        view
+    {
         for (uint256 i = 0; i < run.items.length; i++) {
             Item memory item = run.items[i];
             if (!item.knownEvse) continue;
             bytes calldata descriptor = _evse(run, witness, item);
-            bytes32 digest = Domain.digest(domain, item.record, EvseDescriptor.place(descriptor, run.evseKeyBytes));
+            bytes32 digest =
+                Domain.digest(domain, item.record, EvseDescriptor.place(descriptor, run.evseKeyBytes));
             (bytes32 r, bytes32 s) = Chunk.p256Signature(body, i);
-            item.validSignature = P256.verify(digest, r, s, bytes32(descriptor[0:32]), bytes32(descriptor[32:64]));
+            item.validSignature =
+                P256.verify(digest, r, s, bytes32(descriptor[0:32]), bytes32(descriptor[32:64]));
         }
     }
 
@@ -326,7 +341,9 @@ contract FraudVerifier is IFraudVerifier {
         }
         bytes calldata table = _tariff(witness, run.tariffAt);
         uint256 capacityWh = ContractDescriptor.capacityWh(descriptor);
-        if (!Settlement.socConsistent(record, capacityWh, TariffTable.toleranceBps(table))) return (false, 0);
+        if (!Settlement.socConsistent(record, capacityWh, TariffTable.toleranceBps(table))) {
+            return (false, 0);
+        }
 
         uint256 priceNano = _priceNano(run);
         if (priceNano == 0) return (false, 0);
@@ -370,7 +387,11 @@ contract FraudVerifier is IFraudVerifier {
     // --- The root
 
     /// The state root after the records; the same siblings must lead from the leaves before them to `preRoot`.
-    function _roots(Run memory run, Witness calldata witness, bytes31 preRoot) private view returns (bytes31) {
+    function _roots(Run memory run, Witness calldata witness, bytes31 preRoot)
+        private
+        view
+        returns (bytes31)
+    {
         (bytes32 evsesBefore, bytes32 evsesAfter) = run.evses.roots(witness.evseSiblings);
         (bytes32 contractsBefore, bytes32 contractsAfter) = run.contracts.roots(witness.contractSiblings);
         bytes31 before = StateTree.stateRoot(evsesBefore, contractsBefore, Sha256.pair(witness.laneLeaf, 0));
@@ -393,15 +414,27 @@ contract FraudVerifier is IFraudVerifier {
         if (!SlotWord.matches(item.evseWord, keccak256(descriptor))) revert WrongDescriptor(_slot(slot));
     }
 
-    function _evseDescriptor(Witness calldata witness, uint256 position) private pure returns (bytes calldata) {
+    function _evseDescriptor(Witness calldata witness, uint256 position)
+        private
+        pure
+        returns (bytes calldata)
+    {
         return _descriptor(witness.evses, position, Limits.P256_EVSE_DESCRIPTOR_BYTES);
     }
 
-    function _contractDescriptor(Witness calldata witness, uint256 position) private pure returns (bytes calldata) {
+    function _contractDescriptor(Witness calldata witness, uint256 position)
+        private
+        pure
+        returns (bytes calldata)
+    {
         return _descriptor(witness.contracts, position, Limits.CONTRACT_DESCRIPTOR_BYTES);
     }
 
-    function _descriptor(bytes calldata entries, uint256 position, uint256 length) private pure returns (bytes calldata) {
+    function _descriptor(bytes calldata entries, uint256 position, uint256 length)
+        private
+        pure
+        returns (bytes calldata)
+    {
         uint256 entryEnd = (position + 1) * (StateTree.ENTRY_HEAD_BYTES + length);
         return entries[entryEnd - length:entryEnd];
     }

@@ -6,7 +6,9 @@ import { bls12_381 } from '@noble/curves/bls12-381.js'
 import { keccak_256 } from '@noble/hashes/sha3.js'
 
 const POINTS = 64
-const setup = JSON.parse(readFileSync(new URL('../../node_modules/viem/trusted-setups/mainnet.json', import.meta.url), 'utf8'))
+const setup = JSON.parse(
+  readFileSync(new URL('../../node_modules/viem/trusted-setups/mainnet.json', import.meta.url), 'utf8'),
+)
 const hex = (value, bytes) => value.toString(16).padStart(2 * bytes, '0')
 
 const g1 = setup.g1_monomial.slice(0, POINTS).map((compressed) => {

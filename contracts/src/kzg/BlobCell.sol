@@ -21,8 +21,10 @@ library BlobCell {
     /// 7^((R − 1) / 4096), EIP-4844's root of unity.
     uint256 private constant OMEGA_4096 = 0x564c0a11a0f704f4fc3e8acfe0f8245f0ad1347b378fbf96e206da11a5d36306;
     /// OMEGA_4096^-64
-    uint256 private constant OMEGA_64_INVERSE = 0x640d097461a2eeaf4e84b3cd7dc75b61db872ef3dce28e788d28c143168bba2c;
-    uint256 private constant INVERSE_OF_64 = 0x721df0b5dcf70753126cf0a7e97b50a53e6ead72f3fe628f03ffffff04000001;
+    uint256 private constant OMEGA_64_INVERSE =
+        0x640d097461a2eeaf4e84b3cd7dc75b61db872ef3dce28e788d28c143168bba2c;
+    uint256 private constant INVERSE_OF_64 =
+        0x721df0b5dcf70753126cf0a7e97b50a53e6ead72f3fe628f03ffffff04000001;
 
     uint256 private constant SETUP_POINTS = 64;
     uint256 private constant PAIR_BYTES = 160;
@@ -36,12 +38,16 @@ library BlobCell {
     /// With h = ω^bitrev6(index), the cell's elements are the polynomial's values on the coset h·⟨ω^64⟩, I is the polynomial of
     /// degree < 64 through them, and X^64 − h^64 vanishes on the coset. Verified is
     /// e(C − [I(τ)]₁ + h^64·π, G2) · e(π, −[τ^64]₂) = 1, EIP-7594's equation with the τ-independent part moved left.
-    function verify(address setup, bytes32 versionedHash, uint256 index, Opening calldata opening) internal view {
+    function verify(address setup, bytes32 versionedHash, uint256 index, Opening calldata opening)
+        internal
+        view
+    {
         _requireLengths(opening);
         if (versionedHashOf(opening.commitment) != versionedHash) revert IFraudVerifier.WrongOpening();
 
         bytes memory proof = _pad(opening.cellProof);
-        (bool ok, bytes memory sum) = Bls12.g1Msm(_interpolationInput(setup, index, opening.chunk, proof), MSM_DISCOUNT);
+        (bool ok, bytes memory sum) =
+            Bls12.g1Msm(_interpolationInput(setup, index, opening.chunk, proof), MSM_DISCOUNT);
         if (!ok) revert IFraudVerifier.WrongOpening();
         // C needs no subgroup check of its own: the pairing checks the sum, and the rest of the sum is in the subgroup.
         (ok, sum) = Bls12.g1Add(bytes.concat(sum, _pad(opening.commitment)));
@@ -61,7 +67,10 @@ library BlobCell {
     }
 
     /// @notice Reverts unless element 64·index of the blob is the proof's first word, which is below R then.
-    function verifyFirstElement(bytes32 versionedHash, uint256 index, bytes calldata elementProof) internal view {
+    function verifyFirstElement(bytes32 versionedHash, uint256 index, bytes calldata elementProof)
+        internal
+        view
+    {
         if (elementProof.length != ELEMENT_PROOF_BYTES) {
             revert IFraudVerifier.WrongLength("next", elementProof.length);
         }
@@ -119,7 +128,10 @@ library BlobCell {
             mcopy(add(start, SETUP_BYTES), add(paddedProof, 0x20), 128)
             scalars := add(start, 128)
             let at := scalars
-            for { let source := cell.offset } lt(source, add(cell.offset, CELL_BYTES)) { source := add(source, 0x20) } {
+            for { let source := cell.offset } lt(source, add(cell.offset, CELL_BYTES)) { source := add(
+                source,
+                0x20
+            ) } {
                 let element := calldataload(source)
                 canonical := and(canonical, lt(element, R))
                 mstore(at, element)
@@ -154,7 +166,11 @@ library BlobCell {
             for { let half := PAIR_BYTES } lt(half, size) { half := shl(1, half) } {
                 // The root of order 2·half / 160.
                 let root := OMEGA_64_INVERSE
-                for { let span := shl(1, half) } lt(span, size) { span := shl(1, span) } { root := mulmod(root, root, R) }
+                for { let span := shl(1, half) } lt(span, size) { span := shl(1, span) } { root := mulmod(
+                    root,
+                    root,
+                    R
+                ) }
                 let twiddle := 1
                 for { let offset := 0 } lt(offset, half) { offset := add(offset, PAIR_BYTES) } {
                     for { let at := add(words, offset) } lt(at, end) { at := add(at, shl(1, half)) } {
@@ -178,6 +194,8 @@ library BlobCell {
     }
 
     function _reverse6(uint256 index) private pure returns (uint256 reversed) {
-        for (uint256 bit = 0; bit < 6; bit++) reversed = reversed << 1 | ((index >> bit) & 1);
+        for (uint256 bit = 0; bit < 6; bit++) {
+            reversed = reversed << 1 | ((index >> bit) & 1);
+        }
     }
 }

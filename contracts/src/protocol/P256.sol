@@ -12,7 +12,11 @@ library P256 {
 
     /// @notice Whether (r, s), high or low s, signs `digest` under the key (x, y). Anything that is no signature or no key is
     /// false; the precompile answers with empty output then and fails only for want of gas, which must not pass for a verdict.
-    function verify(bytes32 digest, bytes32 r, bytes32 s, bytes32 x, bytes32 y) internal view returns (bool valid) {
+    function verify(bytes32 digest, bytes32 r, bytes32 s, bytes32 x, bytes32 y)
+        internal
+        view
+        returns (bool valid)
+    {
         if (gasleft() < COST + COST / 63 + SLACK) revert IFraudVerifier.PrecompileOutOfGas(PRECOMPILE);
         bool done;
         assembly ("memory-safe") {

@@ -47,7 +47,11 @@ library Settlement {
     }
 
     /// @notice Check 8.
-    function socConsistent(Record record, uint256 capacityWh, uint256 toleranceBps) internal pure returns (bool) {
+    function socConsistent(Record record, uint256 capacityWh, uint256 toleranceBps)
+        internal
+        pure
+        returns (bool)
+    {
         return record.energyWh() * 1e8 <= record.socDrop() * capacityWh * (1e4 + toleranceBps);
     }
 
@@ -73,11 +77,13 @@ library Settlement {
     }
 
     /// @notice Every division rounds down. micro
-    function amount(uint256 energyWh, uint256 priceNano, uint256 incentiveBps, uint256 tierBps, uint256 thermalBps_)
-        internal
-        pure
-        returns (uint256)
-    {
+    function amount(
+        uint256 energyWh,
+        uint256 priceNano,
+        uint256 incentiveBps,
+        uint256 tierBps,
+        uint256 thermalBps_
+    ) internal pure returns (uint256) {
         uint256 multiplier = incentiveBps * tierBps * thermalBps_ / 1e8;
         if (multiplier > Limits.MAX_MULTIPLIER_BPS) multiplier = Limits.MAX_MULTIPLIER_BPS;
         return energyWh * priceNano / 1000 * multiplier / 1e4;

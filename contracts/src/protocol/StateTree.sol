@@ -20,19 +20,29 @@ library StateTree {
     uint256 internal constant NOT_FOUND = type(uint256).max;
 
     /// @notice H(H(evseRoot, contractRoot), laneHash) cut to 31 bytes; laneHash = H(laneLeaf, 0).
-    function stateRoot(bytes32 evseRoot, bytes32 contractRoot, bytes32 laneHash) internal view returns (bytes31) {
+    function stateRoot(bytes32 evseRoot, bytes32 contractRoot, bytes32 laneHash)
+        internal
+        view
+        returns (bytes31)
+    {
         return bytes31(Sha256.pair(Sha256.pair(evseRoot, contractRoot), laneHash));
     }
 
     /// @notice The state root of all-zero leaves, which every lane begins with.
     function emptyStateRoot() internal view returns (bytes31) {
         bytes32 node = 0;
-        for (uint256 level = 0; level < Limits.TREE_DEPTH; level++) node = Sha256.pair(node, node);
+        for (uint256 level = 0; level < Limits.TREE_DEPTH; level++) {
+            node = Sha256.pair(node, node);
+        }
         return stateRoot(node, node, Sha256.pair(0, 0));
     }
 
     /// @notice The root above one leaf. `path`: 20 siblings, leaves first; the caller checks the length and the slot.
-    function pathRoot(bytes32 leaf, uint256 slot, bytes32[] calldata path) internal view returns (bytes32 node) {
+    function pathRoot(bytes32 leaf, uint256 slot, bytes32[] calldata path)
+        internal
+        view
+        returns (bytes32 node)
+    {
         node = leaf;
         for (uint256 level = 0; level < path.length; level++) {
             node = (slot >> level) & 1 == 0 ? Sha256.pair(node, path[level]) : Sha256.pair(path[level], node);
@@ -44,7 +54,11 @@ library StateTree {
     }
 
     /// @notice Reads a witness' entries, `slot u32 | leaf 32 | descriptor`.
-    function load(bytes calldata entries, uint256 descriptorBytes) internal pure returns (Nodes memory nodes) {
+    function load(bytes calldata entries, uint256 descriptorBytes)
+        internal
+        pure
+        returns (Nodes memory nodes)
+    {
         uint256 entryBytes = ENTRY_HEAD_BYTES + descriptorBytes;
         if (entries.length == 0) revert IFraudVerifier.EmptyTreeWitness();
         if (entries.length % entryBytes != 0) revert IFraudVerifier.WrongLength("entries", entries.length);
@@ -99,7 +113,11 @@ library StateTree {
 
     /// @notice The tree's root before and after, out of one set of siblings: level by level from the leaves up, left to
     /// right, a node whose sibling is in the proof itself consuming none. Destroys the nodes.
-    function roots(Nodes memory nodes, bytes calldata siblings) internal view returns (bytes32 pre, bytes32 post) {
+    function roots(Nodes memory nodes, bytes calldata siblings)
+        internal
+        view
+        returns (bytes32 pre, bytes32 post)
+    {
         if (siblings.length % 32 != 0) revert IFraudVerifier.WrongLength("siblings", siblings.length);
         uint256[] memory words = nodes.words;
         bool done;

@@ -43,7 +43,11 @@ library TariffTable {
 
     /// @param averageW power over the span, watts
     /// @param session intervals from the session's start to the span's end
-    function tierBps(bytes calldata tariff, uint256 averageW, uint256 session) internal pure returns (uint256) {
+    function tierBps(bytes calldata tariff, uint256 averageW, uint256 session)
+        internal
+        pure
+        returns (uint256)
+    {
         uint256 row = _lastRow(tariff, POWER, TIER_ROWS, 4, averageW);
         uint256 column = _lastRow(tariff, SESSION, TIER_ROWS, 4, session);
         return _read(tariff, TIER + 2 * (TIER_ROWS * row + column), 2);
@@ -64,7 +68,11 @@ library TariffTable {
         while (row > 0 && _read(tariff, offset + row * width, width) > value) row--;
     }
 
-    function _rising(bytes calldata tariff, uint256 offset, uint256 rows, uint256 width) private pure returns (bool) {
+    function _rising(bytes calldata tariff, uint256 offset, uint256 rows, uint256 width)
+        private
+        pure
+        returns (bool)
+    {
         uint256 last = _read(tariff, offset, width);
         if (last != 0) return false;
         for (uint256 row = 1; row < rows; row++) {
@@ -76,7 +84,11 @@ library TariffTable {
     }
 
     /// `offset + width` is inside the 92 bytes at every call above; the length is the caller's to check.
-    function _read(bytes calldata tariff, uint256 offset, uint256 width) private pure returns (uint256 value) {
+    function _read(bytes calldata tariff, uint256 offset, uint256 width)
+        private
+        pure
+        returns (uint256 value)
+    {
         assembly ("memory-safe") {
             value := shr(sub(256, shl(3, width)), calldataload(add(tariff.offset, offset)))
         }

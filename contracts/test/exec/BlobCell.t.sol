@@ -7,7 +7,10 @@ import {SetupConstants, TrustedSetup} from "../../src/kzg/TrustedSetup.sol";
 import {Test} from "../base/Test.sol";
 
 contract CellHarness {
-    function verify(address setup, bytes32 versionedHash, uint256 index, Opening calldata opening) external view {
+    function verify(address setup, bytes32 versionedHash, uint256 index, Opening calldata opening)
+        external
+        view
+    {
         BlobCell.verify(setup, versionedHash, index, opening);
     }
 
@@ -101,7 +104,9 @@ contract BlobCellTest is Test {
             mstore(add(cell, 0x40), r)
         }
         vm.expectRevert(IFraudVerifier.WrongOpening.selector);
-        harness.verify(setup, v.versionedHash, v.index, Opening(cell, v.opening.commitment, v.opening.cellProof, ""));
+        harness.verify(
+            setup, v.versionedHash, v.index, Opening(cell, v.opening.commitment, v.opening.cellProof, "")
+        );
     }
 
     function test_verify_wrongIndex_reverts() public {
@@ -151,9 +156,13 @@ contract BlobCellTest is Test {
         Vector memory v = vectors[0];
         bytes memory longer = bytes.concat(v.opening.chunk, hex"00");
         vm.expectRevert(abi.encodeWithSelector(IFraudVerifier.WrongLength.selector, bytes32("cell"), 2049));
-        harness.verify(setup, v.versionedHash, v.index, Opening(longer, v.opening.commitment, v.opening.cellProof, ""));
+        harness.verify(
+            setup, v.versionedHash, v.index, Opening(longer, v.opening.commitment, v.opening.cellProof, "")
+        );
         vm.expectRevert(abi.encodeWithSelector(IFraudVerifier.WrongLength.selector, bytes32("cellProof"), 0));
-        harness.verify(setup, v.versionedHash, v.index, Opening(v.opening.chunk, v.opening.commitment, "", ""));
+        harness.verify(
+            setup, v.versionedHash, v.index, Opening(v.opening.chunk, v.opening.commitment, "", "")
+        );
     }
 
     function test_verifyFirstElement_realProofs_pass() public view {
@@ -174,7 +183,8 @@ contract BlobCellTest is Test {
     /// With too little gas the answer is always a revert, and with enough it is always the truth.
     function test_verify_gasSweep_neverPassesTampered() public view {
         Vector memory v = vectors[0];
-        Opening memory tampered = Opening(bytes.concat(v.opening.chunk), v.opening.commitment, v.opening.cellProof, "");
+        Opening memory tampered =
+            Opening(bytes.concat(v.opening.chunk), v.opening.commitment, v.opening.cellProof, "");
         tampered.chunk[40] ^= 0x01;
         for (uint256 gas_ = 20_000; gas_ <= 700_000; gas_ += 20_000) {
             assertFalse(_tries(gas_, v, tampered));
@@ -182,7 +192,11 @@ contract BlobCellTest is Test {
         }
     }
 
-    function _tries(uint256 gas_, Vector memory v, Opening memory opening) internal view returns (bool passed) {
+    function _tries(uint256 gas_, Vector memory v, Opening memory opening)
+        internal
+        view
+        returns (bool passed)
+    {
         try harness.verify{gas: gas_}(setup, v.versionedHash, v.index, opening) {
             passed = true;
         } catch {}

@@ -96,9 +96,16 @@ abstract contract ExecutionFixture is Test {
         l1.setEvse(LANE, slot, _word(_evseDescriptor(facts), activeFrom, endsAt));
     }
 
-    function _addContract(uint32 slot, uint16 incentiveBps, uint24 capacityWh, uint32 activeFrom, uint32 endsAt) internal {
-        ContractFacts memory facts =
-            ContractFacts(slot, uint64(slot) + 1, incentiveBps, capacityWh, activeFrom, endsAt);
+    function _addContract(
+        uint32 slot,
+        uint16 incentiveBps,
+        uint24 capacityWh,
+        uint32 activeFrom,
+        uint32 endsAt
+    ) internal {
+        ContractFacts memory facts = ContractFacts(
+            slot, uint64(slot) + 1, incentiveBps, capacityWh, activeFrom, endsAt
+        );
         contracts.push(facts);
         lane.addContract(facts);
         l1.setContract(LANE, slot, _word(_contractDescriptor(facts), activeFrom, endsAt));
@@ -121,7 +128,11 @@ abstract contract ExecutionFixture is Test {
         if (effectiveFrom <= AS_OF) lane.setFunded(micro);
     }
 
-    function _word(bytes memory descriptor, uint32 activeFrom, uint32 endsAt) internal pure returns (bytes32) {
+    function _word(bytes memory descriptor, uint32 activeFrom, uint32 endsAt)
+        internal
+        pure
+        returns (bytes32)
+    {
         return bytes32(abi.encodePacked(bytes24(keccak256(descriptor)), activeFrom, endsAt));
     }
 
@@ -136,11 +147,21 @@ abstract contract ExecutionFixture is Test {
 
     function _tariffBytes(TariffFacts memory t) internal pure returns (bytes memory out) {
         out = abi.encodePacked(t.toleranceBps, uint16(65_535));
-        for (uint256 i = 0; i < 4; i++) out = abi.encodePacked(out, t.powerW[i]);
-        for (uint256 i = 0; i < 4; i++) out = abi.encodePacked(out, t.session[i]);
-        for (uint256 i = 0; i < 16; i++) out = abi.encodePacked(out, t.tierBps[i / 4][i % 4]);
-        for (uint256 i = 0; i < 8; i++) out = abi.encodePacked(out, t.thermalC[i]);
-        for (uint256 i = 0; i < 8; i++) out = abi.encodePacked(out, t.thermalBps[i]);
+        for (uint256 i = 0; i < 4; i++) {
+            out = abi.encodePacked(out, t.powerW[i]);
+        }
+        for (uint256 i = 0; i < 4; i++) {
+            out = abi.encodePacked(out, t.session[i]);
+        }
+        for (uint256 i = 0; i < 16; i++) {
+            out = abi.encodePacked(out, t.tierBps[i / 4][i % 4]);
+        }
+        for (uint256 i = 0; i < 8; i++) {
+            out = abi.encodePacked(out, t.thermalC[i]);
+        }
+        for (uint256 i = 0; i < 8; i++) {
+            out = abi.encodePacked(out, t.thermalBps[i]);
+        }
     }
 
     // --- Records and chunks
@@ -178,7 +199,9 @@ abstract contract ExecutionFixture is Test {
     }
 
     function _body(Plain[] memory records) internal view returns (bytes memory body) {
-        for (uint256 i = 0; i < records.length; i++) body = bytes.concat(body, _signed(records[i]));
+        for (uint256 i = 0; i < records.length; i++) {
+            body = bytes.concat(body, _signed(records[i]));
+        }
     }
 
     function _one(Plain memory record) internal pure returns (Plain[] memory records) {
@@ -197,8 +220,12 @@ abstract contract ExecutionFixture is Test {
     function _witness() internal view returns (Witness memory witness) {
         uint32[] memory evseSlots = new uint32[](evses.length);
         uint32[] memory contractSlots = new uint32[](contracts.length);
-        for (uint256 i = 0; i < evseSlots.length; i++) evseSlots[i] = evses[i].slot;
-        for (uint256 i = 0; i < contractSlots.length; i++) contractSlots[i] = contracts[i].slot;
+        for (uint256 i = 0; i < evseSlots.length; i++) {
+            evseSlots[i] = evses[i].slot;
+        }
+        for (uint256 i = 0; i < contractSlots.length; i++) {
+            contractSlots[i] = contracts[i].slot;
+        }
         return _witnessOf(evseSlots, contractSlots);
     }
 
@@ -218,7 +245,8 @@ abstract contract ExecutionFixture is Test {
         witness.evseSiblings = NaiveTree.siblings(slots, leaves, evseSlots);
         for (uint256 i = 0; i < evseSlots.length; i++) {
             uint256 at_ = _indexOf(slots, evseSlots[i]);
-            witness.evses = abi.encodePacked(witness.evses, evseSlots[i], leaves[at_], _evseDescriptor(evses[at_]));
+            witness.evses =
+                abi.encodePacked(witness.evses, evseSlots[i], leaves[at_], _evseDescriptor(evses[at_]));
         }
         (slots, leaves) = lane.contractLeaves();
         witness.contractSiblings = NaiveTree.siblings(slots, leaves, contractSlots);
@@ -231,12 +259,18 @@ abstract contract ExecutionFixture is Test {
     }
 
     function _indexOf(uint32[] memory slots, uint32 slot) internal pure returns (uint256) {
-        for (uint256 i = 0; i < slots.length; i++) if (slots[i] == slot) return i;
+        for (uint256 i = 0; i < slots.length; i++) {
+            if (slots[i] == slot) return i;
+        }
         revert("no such slot in the fixture");
     }
 
     /// A batch of one calldata chunk on top of the reference's present state, claiming `claimed`.
-    function _batch(bytes memory body, bytes31 claimed) internal view returns (Header memory header, Proof memory proof) {
+    function _batch(bytes memory body, bytes31 claimed)
+        internal
+        view
+        returns (Header memory header, Proof memory proof)
+    {
         header.lane = LANE;
         header.index = 4;
         header.asOf = AS_OF;
@@ -261,7 +295,9 @@ abstract contract ExecutionFixture is Test {
         (bytes31 claimed, bytes31 computed) = verifier.execute(header, context, 0, abi.encode(proof));
         assertEq(bytes32(claimed), bytes32(header.postRoot));
         outcomes = new uint256[](records.length);
-        for (uint256 i = 0; i < records.length; i++) outcomes[i] = lane.settle(records[i]);
+        for (uint256 i = 0; i < records.length; i++) {
+            outcomes[i] = lane.settle(records[i]);
+        }
         assertEq(bytes32(computed), bytes32(lane.stateRoot()), "root differs from the reference's");
     }
 

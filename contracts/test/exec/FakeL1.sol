@@ -39,7 +39,11 @@ contract FakeL1 {
         }
     }
 
-    function contractWords(uint32 lane, uint32[] calldata slots) external view returns (bytes32[] memory words) {
+    function contractWords(uint32 lane, uint32[] calldata slots)
+        external
+        view
+        returns (bytes32[] memory words)
+    {
         words = new bytes32[](slots.length);
         for (uint256 i = 0; i < slots.length; i++) {
             if (slots[i] >= 1 << 20) revert SlotOutOfRange(slots[i]);

@@ -48,7 +48,9 @@ contract FraudVerifierTest is ExecutionFixture {
         assertEq(bytes32(stated), bytes32(bytes31(uint248(78))));
         assertEq(bytes32(found), bytes32(roots[2]));
         // Nobody has a witness for a state that never was.
-        vm.expectRevert(abi.encodeWithSelector(IFraudVerifier.WrongPreRoot.selector, bytes31(uint248(78)), roots[2]));
+        vm.expectRevert(
+            abi.encodeWithSelector(IFraudVerifier.WrongPreRoot.selector, bytes31(uint248(78)), roots[2])
+        );
         verifier.execute(header, context, 2, abi.encode(proofs[2]));
     }
 
@@ -66,7 +68,9 @@ contract FraudVerifierTest is ExecutionFixture {
     function test_execute_recordCutOff_isJudgedPadded() public {
         bytes memory whole = _signed(_good());
         bytes memory cut = new bytes(20);
-        for (uint256 i = 0; i < 20; i++) cut[i] = whole[i];
+        for (uint256 i = 0; i < 20; i++) {
+            cut[i] = whole[i];
+        }
         (Header memory header, Proof memory proof) = _batch(cut, bytes31(0));
         LaneContext memory context = _context();
         Plain memory r = _good();
@@ -90,7 +94,9 @@ contract FraudVerifierTest is ExecutionFixture {
 
     function test_execute_allOnes_movesOnlyThePosition() public {
         bytes memory ones = new bytes(22 * 88);
-        for (uint256 i = 0; i < ones.length; i++) ones[i] = 0xff;
+        for (uint256 i = 0; i < ones.length; i++) {
+            ones[i] = 0xff;
+        }
         _assertOnlyPosition(ones, 22);
     }
 
@@ -107,7 +113,9 @@ contract FraudVerifierTest is ExecutionFixture {
         descriptor[63] ^= 0x01;
         l1.setEvse(LANE, 0, _word(descriptor, 1, OPEN));
         (Header memory header, Proof memory proof) = _batch(_signed(_good()), bytes31(0));
-        for (uint256 i = 0; i < descriptor.length; i++) proof.witness.evses[36 + i] = descriptor[i];
+        for (uint256 i = 0; i < descriptor.length; i++) {
+            proof.witness.evses[36 + i] = descriptor[i];
+        }
         LaneContext memory context = _context();
         Plain memory r = _good();
         r.signatureValid = false;
@@ -125,7 +133,9 @@ contract FraudVerifierTest is ExecutionFixture {
         (, bytes31 computed) = verifier.execute(header, context, 0, abi.encode(proof));
         Plain memory r;
         r.evse = 2;
-        for (uint256 i = 0; i < records; i++) assertEq(lane.settle(r), 1);
+        for (uint256 i = 0; i < records; i++) {
+            assertEq(lane.settle(r), 1);
+        }
         assertEq(bytes32(computed), bytes32(lane.stateRoot()));
     }
 
@@ -144,7 +154,9 @@ contract FraudVerifierTest is ExecutionFixture {
             if (seed % 3 == 0) snapshot = vm.snapshotState();
             if (seed == 3) _fund(1, AS_OF, 1_000_000);
             uint256[] memory outcomes = _run(_random(seed));
-            for (uint256 i = 0; i < outcomes.length; i++) seen |= 2 ** outcomes[i];
+            for (uint256 i = 0; i < outcomes.length; i++) {
+                seen |= 2 ** outcomes[i];
+            }
             if (seed % 3 == 2) vm.revertToState(snapshot);
         }
         assertEq(seen, (1 << 13) - 1, "outcomes met");
@@ -260,12 +272,16 @@ contract FraudVerifierTest is ExecutionFixture {
         uint32[4] memory wrong = [uint32(0), 2, 3, NONE];
         for (uint256 i = 0; i < 4; i++) {
             proof.witness.fundingIndex = wrong[i];
-            _expect(abi.encodeWithSelector(IFraudVerifier.WrongFundingIndex.selector, wrong[i]), header, proof);
+            _expect(
+                abi.encodeWithSelector(IFraudVerifier.WrongFundingIndex.selector, wrong[i]), header, proof
+            );
         }
     }
 
     function test_execute_noFundingYet_nothingSettles() public {
-        for (uint32 i = 0; i < 3; i++) l1.setCheckpoint(LANE, i, 0);
+        for (uint32 i = 0; i < 3; i++) {
+            l1.setCheckpoint(LANE, i, 0);
+        }
         lane.setFunded(0);
         (Header memory header, Proof memory proof) = _batch(_signed(_good()), bytes31(0));
         proof.witness.fundingIndex = NONE;
@@ -362,7 +378,9 @@ contract FraudVerifierTest is ExecutionFixture {
 
     function _tail(bytes memory chunk) internal pure returns (bytes memory tail) {
         tail = new bytes(chunk.length - 31);
-        for (uint256 i = 0; i < tail.length; i++) tail[i] = chunk[31 + i];
+        for (uint256 i = 0; i < tail.length; i++) {
+            tail[i] = chunk[31 + i];
+        }
     }
 
     function _headerOf(bytes[] memory chunks, Proof[] memory proofs, bytes31 postRoot)

@@ -71,7 +71,9 @@ contract FullChunkTest is Test {
         uint256 execution = before - gasleft();
         assertTrue(ok);
         uint256 zeros;
-        for (uint256 i = 0; i < call.length; i++) if (call[i] == 0) zeros++;
+        for (uint256 i = 0; i < call.length; i++) {
+            if (call[i] == 0) zeros++;
+        }
         uint256 tokens = zeros + 4 * (call.length - zeros);
         uint256 standard = 21_000 + 4 * tokens + execution;
         uint256 floor = 21_000 + 10 * tokens;
@@ -88,7 +90,9 @@ contract FullChunkTest is Test {
         for (uint256 i = 0; i < 60; i++) {
             bytes memory tampered = proof;
             tampered[uint256(keccak256(abi.encode(i))) % tampered.length] ^= bytes1(uint8(2 ** (i % 8)));
-            try verifier.execute(header, context, chunk, tampered) returns (bytes31 claimed, bytes31 computed) {
+            try verifier.execute(header, context, chunk, tampered) returns (
+                bytes31 claimed, bytes31 computed
+            ) {
                 // The flipped bit lay in padding.
                 assertEq(bytes32(claimed), claimedByVector);
                 assertEq(bytes32(computed), claimedByVector);
@@ -99,7 +103,9 @@ contract FullChunkTest is Test {
     function test_execute_gasSweep_revertsOrIsRight() public view {
         uint256 passed;
         for (uint256 gas_ = 100_000; gas_ < 2_300_000; gas_ += 73_001) {
-            try verifier.execute{gas: gas_}(header, context, chunk, proof) returns (bytes31, bytes31 computed) {
+            try verifier.execute{gas: gas_}(header, context, chunk, proof) returns (
+                bytes31, bytes31 computed
+            ) {
                 assertEq(bytes32(computed), claimedByVector);
                 passed++;
             } catch {}

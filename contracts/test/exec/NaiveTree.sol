@@ -49,13 +49,17 @@ library NaiveTree {
     {
         bytes32[] memory zero = zeros();
         uint256[] memory known = new uint256[](proven.length);
-        for (uint256 i = 0; i < proven.length; i++) known[i] = proven[i];
+        for (uint256 i = 0; i < proven.length; i++) {
+            known[i] = proven[i];
+        }
         uint256 count = known.length;
         for (uint256 level = 0; level < DEPTH; level++) {
             uint256 parents = 0;
             for (uint256 i = 0; i < count; i++) {
                 bool paired = false;
-                for (uint256 j = 0; j < count; j++) paired = paired || known[j] == known[i] ^ 1;
+                for (uint256 j = 0; j < count; j++) {
+                    paired = paired || known[j] == known[i] ^ 1;
+                }
                 if (!paired) out = bytes.concat(out, node(slots, leaves, zero, level, known[i] ^ 1));
             }
             for (uint256 i = 0; i < count; i++) {
@@ -66,7 +70,11 @@ library NaiveTree {
         }
     }
 
-    function stateRoot(bytes32 evseRoot, bytes32 contractRoot, bytes32 laneLeaf) internal pure returns (bytes31) {
+    function stateRoot(bytes32 evseRoot, bytes32 contractRoot, bytes32 laneLeaf)
+        internal
+        pure
+        returns (bytes31)
+    {
         bytes32 trees = sha256(abi.encodePacked(evseRoot, contractRoot));
         return bytes31(sha256(abi.encodePacked(trees, sha256(abi.encodePacked(laneLeaf, bytes32(0))))));
     }

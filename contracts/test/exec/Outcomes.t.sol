@@ -213,7 +213,8 @@ contract OutcomesTest is ExecutionFixture {
     }
 
     function test_session_growsWhileTouching_andRestartsWithContractOrGap() public {
-        uint32[5] memory expected = [PERIOD * 60, PERIOD * 60, PERIOD * 60 + 10, PERIOD * 60 + 16, PERIOD * 60 + 21];
+        uint32[5] memory expected =
+            [PERIOD * 60, PERIOD * 60, PERIOD * 60 + 10, PERIOD * 60 + 16, PERIOD * 60 + 21];
         Plain memory r = _good();
         r.intervals = 5;
         r.energyWh = 100;

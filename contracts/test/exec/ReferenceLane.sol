@@ -129,7 +129,8 @@ contract ReferenceLane {
         spent += uint96(amount);
         energyWh += r.energyWh;
         count++;
-        evseState[r.evse] = EvseState(uint32(end), sessionStart, r.meterEndWh, state.count + 1, r.contractSlot);
+        evseState[r.evse] =
+            EvseState(uint32(end), sessionStart, r.meterEndWh, state.count + 1, r.contractSlot);
         ContractState storage credit = contractState[r.contractSlot];
         credit.credited += uint128(amount);
         credit.energyWh += r.energyWh;
@@ -151,7 +152,9 @@ contract ReferenceLane {
             slots[i] = evses[i].slot;
             EvseState memory s = evseState[slots[i]];
             leaves[i] = bytes32(
-                abi.encodePacked(s.lastEnd, s.sessionStart, s.lastMeterWh, s.count, s.lastContract, new bytes(11))
+                abi.encodePacked(
+                    s.lastEnd, s.sessionStart, s.lastMeterWh, s.count, s.lastContract, new bytes(11)
+                )
             );
         }
     }
@@ -175,17 +178,25 @@ contract ReferenceLane {
             && r.meterEndWh == 0 && r.socDrop == 0 && r.tempC == 0;
     }
 
-    function _stands(uint256 activeFrom, uint256 endsAt, uint256 start, uint256 end) internal view returns (bool) {
+    function _stands(uint256 activeFrom, uint256 endsAt, uint256 start, uint256 end)
+        internal
+        view
+        returns (bool)
+    {
         return activeFrom <= asOf && activeFrom <= start * 15 && end * 15 <= endsAt;
     }
 
     function _evse(uint32 slot) internal view returns (bool, EvseFacts memory facts) {
-        for (uint256 i = 0; i < evses.length; i++) if (evses[i].slot == slot) return (true, evses[i]);
+        for (uint256 i = 0; i < evses.length; i++) {
+            if (evses[i].slot == slot) return (true, evses[i]);
+        }
         return (false, facts);
     }
 
     function _contract(uint32 slot) internal view returns (bool, ContractFacts memory facts) {
-        for (uint256 i = 0; i < contracts.length; i++) if (contracts[i].slot == slot) return (true, contracts[i]);
+        for (uint256 i = 0; i < contracts.length; i++) {
+            if (contracts[i].slot == slot) return (true, contracts[i]);
+        }
         return (false, facts);
     }
 
@@ -196,10 +207,16 @@ contract ReferenceLane {
     }
 
     function _thermal(TariffFacts memory tariff, uint256 tempC) internal pure returns (uint256 bps) {
-        for (uint256 i = 0; i < 8; i++) if (tariff.thermalC[i] <= tempC) bps = tariff.thermalBps[i];
+        for (uint256 i = 0; i < 8; i++) {
+            if (tariff.thermalC[i] <= tempC) bps = tariff.thermalBps[i];
+        }
     }
 
-    function _tier(TariffFacts memory tariff, uint256 watts, uint256 session) internal pure returns (uint256) {
+    function _tier(TariffFacts memory tariff, uint256 watts, uint256 session)
+        internal
+        pure
+        returns (uint256)
+    {
         uint256 row;
         uint256 column;
         for (uint256 i = 0; i < 4; i++) {

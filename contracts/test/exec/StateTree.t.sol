@@ -40,13 +40,17 @@ contract StateTreeTest is Test {
     function testFuzz_roots_equalNaive(uint256 seed, uint8 leafCount, uint8 provenMask) public view {
         uint32[] memory slots = _slots(seed, 1 + leafCount % 12);
         bytes32[] memory leaves = new bytes32[](slots.length);
-        for (uint256 i = 0; i < slots.length; i++) leaves[i] = keccak256(abi.encode(seed, "leaf", i));
+        for (uint256 i = 0; i < slots.length; i++) {
+            leaves[i] = keccak256(abi.encode(seed, "leaf", i));
+        }
         uint32[] memory proven = _subset(slots, provenMask);
 
         bytes memory entries;
         bytes32[] memory changed = new bytes32[](proven.length);
         bytes32[] memory after_ = new bytes32[](slots.length);
-        for (uint256 i = 0; i < slots.length; i++) after_[i] = leaves[i];
+        for (uint256 i = 0; i < slots.length; i++) {
+            after_[i] = leaves[i];
+        }
         for (uint256 i = 0; i < proven.length; i++) {
             uint256 at_ = _indexOf(slots, proven[i]);
             entries = abi.encodePacked(entries, proven[i], leaves[at_], uint64(i));
@@ -58,7 +62,9 @@ contract StateTreeTest is Test {
         (bytes32 pre, bytes32 post) = harness.roots(entries, changed, siblings);
         assertEq(pre, NaiveTree.root(slots, leaves));
         assertEq(post, NaiveTree.root(slots, after_));
-        for (uint256 i = 0; i < proven.length; i++) assertEq(harness.find(entries, proven[i]), i);
+        for (uint256 i = 0; i < proven.length; i++) {
+            assertEq(harness.find(entries, proven[i]), i);
+        }
         assertEq(harness.find(entries, 1 << 20), StateTree.NOT_FOUND);
     }
 
@@ -69,7 +75,8 @@ contract StateTreeTest is Test {
         (leaves[0], leaves[1]) = (keccak256("a"), keccak256("b"));
         bytes memory siblings = NaiveTree.siblings(slots, leaves, slots);
         assertEq(siblings.length, 19 * 32);
-        bytes memory entries = abi.encodePacked(slots[0], leaves[0], uint64(0), slots[1], leaves[1], uint64(0));
+        bytes memory entries =
+            abi.encodePacked(slots[0], leaves[0], uint64(0), slots[1], leaves[1], uint64(0));
         (bytes32 pre, bytes32 post) = harness.roots(entries, new bytes32[](2), siblings);
         assertEq(pre, NaiveTree.root(slots, leaves));
         assertEq(post, pre);
@@ -78,11 +85,14 @@ contract StateTreeTest is Test {
     function test_pathRoot_equalsNaive() public view {
         uint32[] memory slots = _slots(5, 6);
         bytes32[] memory leaves = new bytes32[](6);
-        for (uint256 i = 0; i < 6; i++) leaves[i] = keccak256(abi.encode(i));
+        for (uint256 i = 0; i < 6; i++) {
+            leaves[i] = keccak256(abi.encode(i));
+        }
         uint32[] memory one = new uint32[](1);
         one[0] = slots[3];
         bytes memory siblings = NaiveTree.siblings(slots, leaves, one);
-        bytes32[] memory path = abi.decode(bytes.concat(bytes32(uint256(32)), bytes32(uint256(20)), siblings), (bytes32[]));
+        bytes32[] memory path =
+            abi.decode(bytes.concat(bytes32(uint256(32)), bytes32(uint256(20)), siblings), (bytes32[]));
         assertEq(harness.pathRoot(leaves[3], slots[3], path), NaiveTree.root(slots, leaves));
         assertNotEq(harness.pathRoot(leaves[3], slots[3] ^ 1, path), NaiveTree.root(slots, leaves));
     }
@@ -97,7 +107,9 @@ contract StateTreeTest is Test {
         uint32[] memory slots = _slots(9, 3);
         bytes32[] memory leaves = new bytes32[](3);
         bytes memory entries;
-        for (uint256 i = 0; i < 3; i++) entries = abi.encodePacked(entries, slots[i], leaves[i], uint64(0));
+        for (uint256 i = 0; i < 3; i++) {
+            entries = abi.encodePacked(entries, slots[i], leaves[i], uint64(0));
+        }
         bytes memory siblings = NaiveTree.siblings(slots, leaves, slots);
         bytes32 expected = NaiveTree.root(slots, leaves);
         uint256 passed;
@@ -124,7 +136,9 @@ contract StateTreeTest is Test {
     function _subset(uint32[] memory slots, uint8 mask) internal pure returns (uint32[] memory subset) {
         subset = new uint32[](slots.length);
         uint256 count;
-        for (uint256 i = 0; i < slots.length; i++) if (mask >> (i % 8) & 1 == 1) subset[count++] = slots[i];
+        for (uint256 i = 0; i < slots.length; i++) {
+            if (mask >> (i % 8) & 1 == 1) subset[count++] = slots[i];
+        }
         if (count == 0) subset[count++] = slots[0];
         assembly ("memory-safe") {
             mstore(subset, count)
@@ -132,7 +146,9 @@ contract StateTreeTest is Test {
     }
 
     function _indexOf(uint32[] memory slots, uint32 slot) internal pure returns (uint256) {
-        for (uint256 i = 0; i < slots.length; i++) if (slots[i] == slot) return i;
+        for (uint256 i = 0; i < slots.length; i++) {
+            if (slots[i] == slot) return i;
+        }
         revert IFraudVerifier.SlotOutOfRange(slot);
     }
 }
