@@ -28,6 +28,7 @@ import type { Submission, SubmissionAnswer } from '../submission.ts'
 import type { Verifier } from '../verify/verifier.ts'
 import { FinalLane } from './finalLane.ts'
 import { FinalRules } from './finalRules.ts'
+import { LaneIntake } from './laneIntake.ts'
 import { readBatchFromL1 } from './rebuild.ts'
 
 export interface LaneLimits {
@@ -68,7 +69,7 @@ export class LaneRunner {
   readonly #settings: LaneSettings
   readonly #prepared: Awaited<ReturnType<typeof loadPrepared>>
   #committer: Committer | undefined
-  #verifier: Verifier | undefined
+  #intake: LaneIntake | undefined
   #timer: NodeJS.Timeout | undefined
   #seen = ''
 
@@ -140,7 +141,14 @@ export class LaneRunner {
 
   start(parts: { verifier: Verifier; data: BatchDataSource; transactions: TxSender }): void {
     const { limits, contracts, database, log, metrics, onPosted, onFault } = this.#settings
-    this.#verifier = parts.verifier
+    this.#intake = new LaneIntake({
+      lane: this.lane,
+      stage: this.stage,
+      verifier: parts.verifier,
+      view: this.rules,
+      maxQueuedRows: limits.maxQueuedRows,
+      log,
+    })
     this.#committer = new Committer({
       lane: this.lane,
       rollup: contracts.rollup,
@@ -173,23 +181,11 @@ export class LaneRunner {
     this.stage.tick()
   }
 
-  async submit({ rows, count }: Pick<Submission, 'rows' | 'count'>): Promise<SubmissionAnswer> {
-    const refusal = this.stage.refusal()
-    const asOf = this.stage.asOfNow()
-    const verifier = this.#verifier
-    if (refusal !== undefined || asOf === undefined || verifier === undefined) {
-      return { refusal: refusal ?? { code: 'NOT_ACCEPTING', message: 'the lane is starting', retryAfterMs: 1_000 } }
+  async submit(submission: Pick<Submission, 'rows' | 'count'>): Promise<SubmissionAnswer> {
+    if (this.#intake === undefined) {
+      return { refusal: { code: 'NOT_ACCEPTING', message: 'the lane is starting', retryAfterMs: 1_000 } }
     }
-    if (verifier.freeRows < count || this.stage.queuedRows + count > this.#settings.limits.maxQueuedRows) {
-      return { refusal: { code: 'OVERLOADED', message: 'more records are waiting than fit', retryAfterMs: 100 } }
-    }
-    const work = this.stage.enqueue(rows, count)
-    const job = { lane: this.lane, rows, count, rules: this.rules.rules, asOf, verdicts: work.verdicts }
-    verifier.verify(job).then(work.verified, (error: unknown) => {
-      this.#settings.log.error({ err: error, lane: this.lane }, 'signatures could not be verified')
-      work.abandon({ code: 'OVERLOADED', message: 'signatures could not be verified', retryAfterMs: 1_000 })
-    })
-    return await work.answer
+    return await this.#intake.submit(submission)
   }
 
   /** Resolves when L1 holds every record accepted so far. Closes nothing by itself. */
