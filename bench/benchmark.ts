@@ -1,0 +1,51 @@
+/** What a benchmark is told. */
+export interface BenchOptions {
+  readonly rounds: number
+  /** EVSEs with real keys, in the benchmarks that verify signatures. */
+  readonly evses: number
+  /** Fewer rounds and records: for a look, not for a baseline. */
+  readonly quick: boolean
+}
+
+/** A bound that docs/performance.md explains. Missing it is shown and never fails a run: machines differ, and share. */
+export type Aim = { readonly atLeast: number } | { readonly atMost: number }
+
+export interface BenchResult {
+  /** Rates beside the rate of the same round's limit; what baselines hold, since only ratios survive a change of machine. */
+  readonly ratios: Readonly<Record<string, number>>
+  /** Absolute figures, the unit last in the name. */
+  readonly figures: Readonly<Record<string, number>>
+}
+
+export interface Benchmark {
+  readonly name: string
+  readonly title: string
+  /** By the name of a ratio or figure. */
+  readonly aims: Readonly<Record<string, Aim>>
+  run(options: BenchOptions): Promise<BenchResult>
+}
+
+export function meets(value: number, aim: Aim): boolean {
+  return 'atLeast' in aim ? value >= aim.atLeast : value <= aim.atMost
+}
+
+export function median(values: readonly number[]): number {
+  return quantile(values, 0.5)
+}
+
+/** Nearest rank above; NaN of nothing. */
+export function quantile(values: readonly number[], fraction: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * fraction))] ?? Number.NaN
+}
+
+/** Runs `round` so often and gathers each named value's median. The first, in which code warms up, is not counted. */
+export async function medians(
+  rounds: number,
+  round: (index: number) => Promise<Record<string, number>>,
+): Promise<Record<string, number>> {
+  await round(0)
+  const all: Record<string, number>[] = []
+  for (let index = 1; index <= rounds; index++) all.push(await round(index))
+  return Object.fromEntries(Object.keys(all[0]!).map((name) => [name, median(all.map((values) => values[name]!))]))
+}

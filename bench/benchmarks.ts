@@ -1,0 +1,5 @@
+import type { Benchmark } from './benchmark.ts'
+import { p256HttpBinary, p256HttpJson, p256Libp2p } from './p256.ts'
+
+/** In the order in which they run. */
+export const benchmarks: readonly Benchmark[] = [p256Libp2p, p256HttpBinary, p256HttpJson]

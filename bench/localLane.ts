@@ -1,0 +1,68 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { silentLogger } from '../runtime/log.ts'
+import { createMetrics } from '../runtime/metrics.ts'
+import type { ClosedBatch } from '../sequencer/closedBatch.ts'
+import { sequencerConfigSchema } from '../sequencer/config.ts'
+import { sequenceMetrics } from '../sequencer/sequence/metrics.ts'
+import { replayLane } from '../sequencer/sequence/replay.ts'
+import { SequenceStage } from '../sequencer/sequence/stage.ts'
+import { openDatabase } from '../sequencer/store/database.ts'
+import { LaneJournal } from '../sequencer/store/journal.ts'
+import { ACTIVE_FROM, LANE, NOW, OWNER, type Workload } from './workload.ts'
+
+export const defaults = {
+  verify: sequencerConfigSchema.shape.verify.parse({}),
+  batch: sequencerConfigSchema.shape.batch.parse({}),
+}
+
+export interface LocalLane extends AsyncDisposable {
+  readonly folder: string
+  readonly stage: SequenceStage
+  readonly journal: LaneJournal
+  readonly view: { rules: Workload['rules']; finalTime: number; finalBlock: bigint }
+  readonly metrics: ReturnType<typeof createMetrics>
+  /** Batches closed since this was emptied. */
+  readonly closed: ClosedBatch[]
+}
+
+/** A lane's writer over a store on disk as a sequencer wires it, with L1 left out: rules in memory, closed batches taken as posted. */
+export async function openLocalLane(workload: Workload, options: { maxBatchRows: number }): Promise<LocalLane> {
+  const folder = await mkdtemp(join(tmpdir(), 'backfeed-bench-'))
+  const database = await openDatabase(folder, OWNER)
+  const journal = await LaneJournal.open(database, LANE)
+  const view = { rules: workload.rules, finalTime: NOW - 60, finalBlock: 1n }
+  const book = await replayLane({ journal, rules: workload.rules, openedAsOf: ACTIVE_FROM, now: NOW })
+  const metrics = createMetrics({ service: 'bench', process: false })
+  const closed: ClosedBatch[] = []
+  const stage: SequenceStage = new SequenceStage({
+    book,
+    journal,
+    database,
+    view,
+    clock: { now: () => NOW },
+    openedAsOf: ACTIVE_FROM,
+    aheadSeconds: defaults.batch.asOfAheadSeconds,
+    maxAgeSeconds: defaults.batch.maxAgeSeconds,
+    maxBatchRows: options.maxBatchRows,
+    maxWriteRows: defaults.batch.maxWriteRows,
+    maxBacklog: defaults.batch.maxBacklog,
+    log: silentLogger(),
+    metrics: sequenceMetrics(metrics)(LANE),
+    onClosed: (batch) => {
+      closed.push(batch)
+      stage.setPosted(batch.index)
+    },
+    onFault: (error) => {
+      throw error
+    },
+  })
+  const dispose = async (): Promise<void> => {
+    await stage.stop()
+    journal.close()
+    await database.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+  return { folder, stage, journal, view, metrics, closed, [Symbol.asyncDispose]: dispose }
+}
