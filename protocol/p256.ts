@@ -19,32 +19,52 @@ export function parseP256Key(key: Uint8Array): KeyObject | undefined {
 /** Whether raw r ‖ s signs `message`. A signature that is not 64 bytes long is none. */
 export function verifyP256(key: KeyObject | undefined, message: Uint8Array, signature: Uint8Array): boolean {
   if (key === undefined || signature.length !== RAW_BYTES) return false
-  return verify('sha256', message, key, derFromRaw(signature))
+  const length = derBytes(signature)
+  derScratch[length] ??= new Uint8Array(length)
+  writeDer(signature, derScratch[length])
+  return verify('sha256', message, key, derScratch[length])
 }
+
+/** One for each length, used again at every verification: 72 bytes would be an allocation outside V8's heap each time. */
+const derScratch: (Uint8Array<ArrayBuffer> | undefined)[] = []
 
 /** DER SEQUENCE of two INTEGERs from raw r ‖ s (64 bytes). */
 export function derFromRaw(raw: Uint8Array): Uint8Array {
-  const r = integerSpan(raw, 0)
-  const s = integerSpan(raw, 32)
-  const der = new Uint8Array(6 + r.length + s.length)
-  der[0] = 0x30
-  der[1] = 4 + r.length + s.length
-  der[2] = 0x02
-  der[3] = r.length
-  der.set(raw.subarray(r.from, 32), 4 + r.length - (32 - r.from))
-  const at = 4 + r.length
-  der[at] = 0x02
-  der[at + 1] = s.length
-  der.set(raw.subarray(s.from, 64), at + 2 + s.length - (64 - s.from))
+  const der = new Uint8Array(derBytes(raw))
+  writeDer(raw, der)
   return der
 }
 
-/** Where the minimal big-endian integer in raw[at, at + 32) begins, and its length with a sign byte if it needs one. */
-function integerSpan(raw: Uint8Array, at: number): { from: number; length: number } {
+function derBytes(raw: Uint8Array): number {
+  return 6 + integerBytes(raw, 0) + integerBytes(raw, 32)
+}
+
+function writeDer(raw: Uint8Array, der: Uint8Array): void {
+  der[0] = 0x30
+  der[1] = der.length - 2
+  const sAt = writeInteger(raw, 0, der, 2)
+  writeInteger(raw, 32, der, sAt)
+}
+
+/** Returns where the next one goes. */
+function writeInteger(raw: Uint8Array, from: number, der: Uint8Array, at: number): number {
+  const length = integerBytes(raw, from)
+  der[at] = 0x02
+  der[at + 1] = length
+  const end = at + 2 + length
+  // Right-aligned; a 33rd byte is the sign's zero.
+  if (length > 32) der[at + 2] = 0
+  const bytes = length > 32 ? 32 : length
+  for (let i = 1; i <= bytes; i++) der[end - i] = raw[from + 32 - i]!
+  return end
+}
+
+/** Length of the minimal big-endian integer in raw[at, at + 32), with a sign byte if it needs one. */
+function integerBytes(raw: Uint8Array, at: number): number {
   const last = at + 31
   let from = at
   while (from < last && raw[from] === 0) from++
-  return { from, length: last + 1 - from + (raw[from]! >= 0x80 ? 1 : 0) }
+  return last + 1 - from + (raw[from]! >= 0x80 ? 1 : 0)
 }
 
 /**

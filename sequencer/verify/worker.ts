@@ -29,7 +29,7 @@ export default function verifySlab(task: VerifyTask): void {
   for (let row = firstRow; row < firstRow + task.count; row++) {
     const at = row * ROW_BYTES
     writeRecordMessage(message, { domain, record: rows, recordAt: at, position: rows, positionAt: at + ROW_PLACE })
-    signature.set(rows.subarray(at + ROW_SIGNATURE, at + ROW_KEY))
+    for (let i = 0; i < SIGNATURE_BYTES; i++) signature[i] = rows[at + ROW_SIGNATURE + i]!
     const key = keys.get(task.domain, readU32(rows, at), rows, at + ROW_KEY)
     verdicts[row] = verifyP256(key, message, signature) ? 1 : 0
   }
