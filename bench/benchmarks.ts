@@ -1,5 +1,12 @@
 import type { Benchmark } from './benchmark.ts'
 import { p256HttpBinary, p256HttpJson, p256Libp2p } from './p256.ts'
+import { settleJournal100k, settleJournal1m } from './settleJournal.ts'
 
 /** In the order in which they run. */
-export const benchmarks: readonly Benchmark[] = [p256Libp2p, p256HttpBinary, p256HttpJson]
+export const benchmarks: readonly Benchmark[] = [
+  p256Libp2p,
+  p256HttpBinary,
+  p256HttpJson,
+  settleJournal100k,
+  settleJournal1m,
+]

@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto'
+import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { hashInto } from '@chainsafe/hashtree'
+import { readU32 } from '../protocol/bigEndian.ts'
+import { P256_CHUNK_RECORDS } from '../protocol/limits.ts'
+import { SIGNED_RECORD_BYTES } from '../protocol/record.ts'
+import { measure, type Spent } from './measure.ts'
+
+const PAIR_BYTES = 64
+const NODE_BYTES = 32
+
+/** Pairs that two trees of `depth` must hash a level for the roots after every chunk of these rows: the distinct ancestors of what changed. */
+export function pairsToHash(rows: Uint8Array, depth: number): number[] {
+  const calls: number[] = []
+  const chunkBytes = P256_CHUNK_RECORDS * SIGNED_RECORD_BYTES
+  for (let at = 0; at < rows.length; at += chunkBytes) {
+    for (const field of [0, 4]) {
+      let nodes = new Set<number>()
+      for (let row = at; row < Math.min(at + chunkBytes, rows.length); row += SIGNED_RECORD_BYTES) {
+        nodes.add(readU32(rows, row + field))
+      }
+      for (let level = 0; level < depth; level++) {
+        nodes = new Set([...nodes].map((node) => node >>> 1))
+        calls.push(nodes.size)
+      }
+    }
+  }
+  return calls
+}
+
+/** The hashing that the roots take, by the same native calls over memory that lies ready: hashtree alone. */
+export async function bareHashing(calls: readonly number[]): Promise<Spent> {
+  const pairs = new Uint8Array(P256_CHUNK_RECORDS * PAIR_BYTES)
+  const out = new Uint8Array(P256_CHUNK_RECORDS * NODE_BYTES)
+  const views = Array.from({ length: P256_CHUNK_RECORDS + 1 }, (_, count) => ({
+    from: pairs.subarray(0, count * PAIR_BYTES),
+    to: out.subarray(0, count * NODE_BYTES),
+  }))
+  return await measure(async () => {
+    for (const count of calls) hashInto(views[count]!.from, views[count]!.to)
+  })
+}
+
+/** The rows to a file and to the disk, so many a write, chained by SHA-256: a journal with nothing else to it. */
+export async function bareJournal(folder: string, rows: Uint8Array, rowsAWrite: number): Promise<Spent> {
+  const file = openSync(join(folder, 'bare.journal'), 'w')
+  const spent = await measure(async () => {
+    let hash: Uint8Array = new Uint8Array(32)
+    for (let at = 0; at < rows.length; at += rowsAWrite * SIGNED_RECORD_BYTES) {
+      const part = rows.subarray(at, at + rowsAWrite * SIGNED_RECORD_BYTES)
+      hash = createHash('sha256').update(hash).update(part).digest()
+      writeSync(file, part)
+      writeSync(file, hash)
+      fdatasyncSync(file)
+    }
+  })
+  closeSync(file)
+  return spent
+}

@@ -1,0 +1,85 @@
+import { RECORDS_PER_BLOB } from '../protocol/chunk.ts'
+import type { SequenceStage } from '../sequencer/sequence/stage.ts'
+import { RESULT_BYTES } from '../sequencer/submission.ts'
+import { Outcome } from '../protocol/outcome.ts'
+import { SIGNED_RECORD_BYTES } from '../protocol/record.ts'
+import { bareHashing, bareJournal, pairsToHash } from './bareState.ts'
+import { type Benchmark, type BenchResult, medians } from './benchmark.ts'
+import { defaults, openLocalLane } from './localLane.ts'
+import { measure } from './measure.ts'
+import { splitRows, Workload } from './workload.ts'
+
+const REQUEST_RECORDS = 256
+/** Requests waiting for the writer: more than one write takes. */
+const WAITING = 32
+
+export const settleJournal100k = settleJournal('settle-journal-100k', 100_000)
+export const settleJournal1m = settleJournal('settle-journal-1m', 1_000_000)
+
+function settleJournal(name: string, evses: number): Benchmark {
+  return {
+    name,
+    title: `settlement, tree and journal of ${evses.toLocaleString('en-US')} EVSEs, signatures taken as verified, beside hashing and journal alone`,
+    aims: { recordsPerCpuSecond: { atLeast: 150_000 }, residentMb: { atMost: 700 } },
+    run: (options) => run(evses, options.rounds, options.quick ? 65_536 : 131_072),
+  }
+}
+
+async function run(evses: number, rounds: number, records: number): Promise<BenchResult> {
+  const workload = new Workload({ evses, keys: false })
+  const depth = Math.ceil(Math.log2(evses))
+  await using lane = await openLocalLane(workload, { maxBatchRows: defaults.batch.maxBlobs * RECORDS_PER_BLOB })
+  let residentMb = 0
+  const figures = await medians(rounds, async () => {
+    const rows = workload.rows(scattered(evses, records), records)
+    const requests = splitRows(rows, REQUEST_RECORDS)
+    const calls = pairsToHash(rows, depth)
+    globalThis.gc?.() // what making the workload left is not the lane's
+    const hashing = await bareHashing(calls)
+    const journal = await bareJournal(lane.folder, rows, defaults.batch.maxWriteRows)
+    const spent = await measure(() => settleAll(lane.stage, requests))
+    lane.closed.length = 0
+    residentMb = Math.max(residentMb, process.memoryUsage.rss() / 1e6)
+    const limit = hashing.cpuSeconds + journal.cpuSeconds
+    return {
+      cpu: limit / spent.cpuSeconds,
+      wall: (hashing.wallSeconds + journal.wallSeconds) / spent.wallSeconds,
+      recordsPerCpuSecond: records / spent.cpuSeconds,
+      recordsPerThreadSecond: records / spent.threadSeconds,
+      recordsPerSecond: records / spent.wallSeconds,
+      hashingMicros: (hashing.cpuSeconds / records) * 1e6,
+      bareJournalMicros: (journal.cpuSeconds / records) * 1e6,
+      cpuMicros: (spent.cpuSeconds / records) * 1e6,
+      hashesPerSecond: calls.reduce((sum, count) => sum + count, 0) / hashing.wallSeconds,
+    }
+  })
+  const { cpu, wall, ...rest } = figures
+  return { ratios: { cpu: cpu!, wall: wall! }, figures: { ...rest, residentMb } }
+}
+
+/** Hands every request to the writer as verification would, with every signature good, and waits for the durable answers. */
+export async function settleAll(stage: SequenceStage, requests: readonly Uint8Array[]): Promise<void> {
+  let next = 0
+  const feed = async (): Promise<void> => {
+    while (next < requests.length) {
+      const rows = requests[next++]!
+      const work = stage.enqueue(rows, rows.length / SIGNED_RECORD_BYTES)
+      work.verdicts.fill(1)
+      work.verified()
+      const answer = await work.answer
+      if (answer.refusal !== undefined) throw new Error(answer.refusal.message)
+      for (let at = 0; at < answer.results.length; at += RESULT_BYTES) {
+        if (answer.results[at] !== Outcome.SETTLED) throw new Error(`a record came to outcome ${answer.results[at]}`)
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: WAITING }, feed))
+}
+
+let scatter = 0
+
+/** EVSEs all over the tree, none twice before all have been: a multiplicative step that is coprime to their number. */
+function* scattered(evses: number, count: number): Iterable<number> {
+  const step = 619_763
+  for (let i = 0; i < count; i++) yield (scatter++ * step) % evses
+}
