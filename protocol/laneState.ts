@@ -32,10 +32,45 @@ export interface LaneLeaf {
 
 const ZERO_NODE = new Uint8Array(NODE_BYTES)
 
-interface Undo {
-  readonly evses: Map<number, Uint8Array>
-  readonly contracts: Map<number, Uint8Array>
-  readonly lane: Uint8Array
+/** Leaves as they were before each write since `beginUndo`, in order; taken back from the newest to the oldest. */
+class LeafLog {
+  readonly #tree: MerkleTree
+  #slots = new Uint32Array(64)
+  #leaves = new Uint8Array(64 * NODE_BYTES)
+  #count = 0
+
+  constructor(tree: MerkleTree) {
+    this.#tree = tree
+  }
+
+  clear(): void {
+    this.#count = 0
+  }
+
+  remember(slot: number): void {
+    if (this.#count === this.#slots.length) this.#grow()
+    const { leaves } = this.#tree
+    const from = slot * NODE_BYTES
+    const to = this.#count * NODE_BYTES
+    for (let i = 0; i < NODE_BYTES; i++) this.#leaves[to + i] = leaves[from + i]!
+    this.#slots[this.#count++] = slot
+  }
+
+  rollBack(): void {
+    while (this.#count > 0) {
+      const at = --this.#count * NODE_BYTES
+      this.#tree.setLeaf(this.#slots[this.#count]!, this.#leaves.subarray(at, at + NODE_BYTES))
+    }
+  }
+
+  #grow(): void {
+    const slots = new Uint32Array(this.#slots.length * 2)
+    slots.set(this.#slots)
+    this.#slots = slots
+    const leaves = new Uint8Array(this.#leaves.length * 2)
+    leaves.set(this.#leaves)
+    this.#leaves = leaves
+  }
 }
 
 /**
@@ -54,7 +89,10 @@ export class LaneState {
   energyWh = 0
   count = 0
   position = 0
-  #undo: Undo | undefined
+  readonly #evseLog = new LeafLog(this.evses)
+  readonly #contractLog = new LeafLog(this.contracts)
+  /** The lane leaf at `beginUndo`. */
+  #laneBefore: Uint8Array | undefined
 
   /** 31 bytes. */
   root(): Uint8Array {
@@ -102,29 +140,31 @@ export class LaneState {
 
   /** From here on every change is remembered, until `rollBack` takes them back or `keep` lets them stand. Not nested. */
   beginUndo(): void {
-    this.#undo = { evses: new Map(), contracts: new Map(), lane: this.laneLeafBytes() }
+    this.#evseLog.clear()
+    this.#contractLog.clear()
+    this.#laneBefore = this.laneLeafBytes()
   }
 
   keep(): void {
-    this.#undo = undefined
+    this.#laneBefore = undefined
   }
 
   rollBack(): void {
-    const undo = this.#undo
-    if (undo === undefined) throw new Error('rollBack without beginUndo')
-    this.#undo = undefined
-    for (const [slot, leaf] of undo.evses) this.evses.setLeaf(slot, leaf)
-    for (const [slot, leaf] of undo.contracts) this.contracts.setLeaf(slot, leaf)
-    this.setLaneLeafBytes(undo.lane)
+    const laneBefore = this.#laneBefore
+    if (laneBefore === undefined) throw new Error('rollBack without beginUndo')
+    this.#laneBefore = undefined
+    this.#evseLog.rollBack()
+    this.#contractLog.rollBack()
+    this.setLaneLeafBytes(laneBefore)
   }
 
   /** To be called before an EVSE or contract leaf is written. */
   willWrite(evse: number, contract: number): void {
     this.evses.reserve(evse)
     this.contracts.reserve(contract)
-    if (this.#undo !== undefined) {
-      if (!this.#undo.evses.has(evse)) this.#undo.evses.set(evse, this.evses.leaf(evse))
-      if (!this.#undo.contracts.has(contract)) this.#undo.contracts.set(contract, this.contracts.leaf(contract))
+    if (this.#laneBefore !== undefined) {
+      this.#evseLog.remember(evse)
+      this.#contractLog.remember(contract)
     }
     this.evses.markDirty(evse)
     this.contracts.markDirty(contract)

@@ -3,6 +3,9 @@ import { TREE_DEPTH } from './limits.ts'
 
 export const NODE_BYTES = 32
 const NODE_WORDS = 8
+const pairScratch = new Uint8Array(2 * NODE_BYTES)
+/** Nodes hashed by one call of the many; what is more goes in steps of so many. */
+const MAX_CALL_NODES = 256
 
 /** zeroNodes[l]: root of a perfect tree of depth l with all-zero leaves. */
 export const zeroNodes: readonly Uint8Array[] = (() => {
@@ -13,11 +16,10 @@ export const zeroNodes: readonly Uint8Array[] = (() => {
 
 /** H(a, b) = SHA-256(a ‖ b) over two 32-byte words. */
 export function hashPair(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
-  const pair = new Uint8Array(2 * NODE_BYTES)
-  pair.set(a)
-  pair.set(b, NODE_BYTES)
+  pairScratch.set(a)
+  pairScratch.set(b, NODE_BYTES)
   const out = new Uint8Array(NODE_BYTES)
-  hashInto(pair, out)
+  hashInto(pairScratch, out)
   return out
 }
 
@@ -34,8 +36,6 @@ export class MerkleTree {
   #capacityDepth: number
   #dirty: Uint32Array = new Uint32Array(64)
   #dirtyCount = 0
-  #pairs = new Uint8Array(64 * 2 * NODE_BYTES)
-  #hashes = new Uint8Array(64 * NODE_BYTES)
 
   constructor(capacityDepth = 4) {
     this.#capacityDepth = capacityDepth
@@ -126,30 +126,25 @@ export class MerkleTree {
     this.#compactDirty()
     const nodes = this.#dirty
     let count = this.#dirtyCount
-    if (this.#hashes.length < count * NODE_BYTES) {
-      this.#pairs = new Uint8Array(count * 2 * NODE_BYTES)
-      this.#hashes = new Uint8Array(count * NODE_BYTES)
-    }
-    const pairWords = wordsOf(this.#pairs)
-    const hashWords = wordsOf(this.#hashes)
     for (let level = 0; level < this.#capacityDepth; level++) {
       const from = this.#words[level]!
       const to = this.#words[level + 1]!
       let parents = 0
+      let done = 0
       for (let i = 0; i < count; i++) {
         const parent = nodes[i]! >>> 1
         if (parents > 0 && nodes[parents - 1] === parent) continue
+        if (parents - done === MAX_CALL_NODES) {
+          hashNodes(nodes, done, parents, to)
+          done = parents
+        }
         const source = parent * 2 * NODE_WORDS
-        const target = parents * 2 * NODE_WORDS
-        for (let w = 0; w < 2 * NODE_WORDS; w++) pairWords[target + w] = from[source + w]!
+        const target = (parents - done) * 2 * NODE_WORDS
+        for (let w = 0; w < 2 * NODE_WORDS; w++) callPairWords[target + w] = from[source + w]!
         nodes[parents++] = parent
       }
+      hashNodes(nodes, done, parents, to)
       count = parents
-      hashInto(this.#pairs.subarray(0, count * 2 * NODE_BYTES), this.#hashes.subarray(0, count * NODE_BYTES))
-      for (let i = 0; i < count; i++) {
-        const target = nodes[i]! * NODE_WORDS
-        for (let w = 0; w < NODE_WORDS; w++) to[target + w] = hashWords[i * NODE_WORDS + w]!
-      }
     }
     this.#dirtyCount = 0
   }
@@ -177,6 +172,28 @@ export class MerkleTree {
     this.#words = levels.map(wordsOf)
     this.#capacityDepth = depth
     this.leaves = levels[0]!
+  }
+}
+
+// Memory of one native call, and its views by how many nodes it hashes: made once, since a root is computed every 22 records over some
+// twenty levels, and two views for each would cost as much as the hashing. Nothing here is awaited, so all trees share it.
+const callPairs = new Uint8Array(MAX_CALL_NODES * 2 * NODE_BYTES)
+const callHashes = new Uint8Array(MAX_CALL_NODES * NODE_BYTES)
+const callPairWords = wordsOf(callPairs)
+const callHashWords = wordsOf(callHashes)
+const callViews = Array.from({ length: MAX_CALL_NODES + 1 }, (_, count) => ({
+  pairs: callPairs.subarray(0, count * 2 * NODE_BYTES),
+  hashes: callHashes.subarray(0, count * NODE_BYTES),
+}))
+
+/** Hashes the pairs gathered in `callPairs` into nodes[first … end) of a level. */
+function hashNodes(nodes: Uint32Array, first: number, end: number, level: Uint32Array): void {
+  const { pairs, hashes } = callViews[end - first]!
+  hashInto(pairs, hashes)
+  for (let i = first; i < end; i++) {
+    const source = (i - first) * NODE_WORDS
+    const target = nodes[i]! * NODE_WORDS
+    for (let w = 0; w < NODE_WORDS; w++) level[target + w] = callHashWords[source + w]!
   }
 }
 

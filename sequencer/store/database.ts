@@ -69,7 +69,14 @@ class LevelDatabase implements Database {
   }
 
   async write(operations: WriteOperation[]): Promise<void> {
-    await this.#level.batch(operations as never, { sync: true })
+    // A chained batch takes a put straight into LevelDB's own: an array of a micro-batch's operations costs five times as much of
+    // this thread, looked through once in JavaScript and once property by property from outside.
+    const batch = this.#level.batch()
+    for (const operation of operations) {
+      if (operation.type === 'put') batch.put(operation.key, operation.value)
+      else batch.del(operation.key)
+    }
+    await batch.write({ sync: true })
   }
 
   async *entries(from: Bytes, to: Bytes, reverse = false): AsyncIterable<[Bytes, Bytes]> {
