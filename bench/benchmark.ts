@@ -39,13 +39,15 @@ export function quantile(values: readonly number[], fraction: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * fraction))] ?? Number.NaN
 }
 
-/** Runs `round` so often and gathers each named value's median. The first, in which code warms up, is not counted. */
+export const WARM_UPS = 2
+
+/** Runs `round` so often and gathers each named value's median. `WARM_UPS` before, in which code is compiled, are not counted. */
 export async function medians(
   rounds: number,
   round: (index: number) => Promise<Record<string, number>>,
 ): Promise<Record<string, number>> {
-  await round(0)
+  for (let index = 0; index < WARM_UPS; index++) await round(index)
   const all: Record<string, number>[] = []
-  for (let index = 1; index <= rounds; index++) all.push(await round(index))
+  for (let index = 0; index < rounds; index++) all.push(await round(WARM_UPS + index))
   return Object.fromEntries(Object.keys(all[0]!).map((name) => [name, median(all.map((values) => values[name]!))]))
 }

@@ -1,5 +1,9 @@
+import { batchBuild } from './batchBuild.ts'
 import type { Benchmark } from './benchmark.ts'
+import { latency } from './latency.ts'
 import { p256HttpBinary, p256HttpJson, p256Libp2p } from './p256.ts'
+import { proverReplay } from './proverReplay.ts'
+import { restart } from './restart.ts'
 import { settleJournal100k, settleJournal1m } from './settleJournal.ts'
 
 /** In the order in which they run. */
@@ -9,4 +13,8 @@ export const benchmarks: readonly Benchmark[] = [
   p256HttpJson,
   settleJournal100k,
   settleJournal1m,
+  batchBuild,
+  proverReplay,
+  restart,
+  latency,
 ]

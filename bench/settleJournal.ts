@@ -79,7 +79,7 @@ export async function settleAll(stage: SequenceStage, requests: readonly Uint8Ar
 let scatter = 0
 
 /** EVSEs all over the tree, none twice before all have been: a multiplicative step that is coprime to their number. */
-function* scattered(evses: number, count: number): Iterable<number> {
+export function* scattered(evses: number, count: number): Iterable<number> {
   const step = 619_763
   for (let i = 0; i < count; i++) yield (scatter++ * step) % evses
 }

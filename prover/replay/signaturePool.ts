@@ -18,7 +18,8 @@ export class SignaturePool implements SignatureVerifier {
   constructor(options: { workers: number }) {
     this.#pool = new Piscina({
       filename: new URL('./signatureWorker.ts', import.meta.url).href,
-      minThreads: 1,
+      // All of them always: a thread that ends when it is idle takes its parsed keys along, and parsing costs more than verifying.
+      minThreads: options.workers,
       maxThreads: options.workers,
       maxQueue: MAX_QUEUE,
     })

@@ -1,0 +1,71 @@
+import { createRequire } from 'node:module'
+import { RECORDS_PER_BLOB } from '../protocol/chunk.ts'
+import { silentLogger } from '../runtime/log.ts'
+import { BatchBuilder } from '../sequencer/batch/builder.ts'
+import { writeBlobs } from '../sequencer/batch/chunks.ts'
+import { readBatchRows } from '../sequencer/settleBatch.ts'
+import type { Benchmark, BenchResult } from './benchmark.ts'
+import { medians, WARM_UPS } from './benchmark.ts'
+import { openLocalLane } from './localLane.ts'
+import { measure } from './measure.ts'
+import { settleAll } from './settleJournal.ts'
+import { inTurn, LANE, splitRows, Workload } from './workload.ts'
+
+const EVSES = 2_000
+
+export const batchBuild: Benchmark = {
+  name: 'batch-build',
+  title: 'a blob from the journal to commitment and cell proofs, beside node-eth-kzg alone',
+  aims: { cpuOverKzg: { atMost: 1.1 } },
+  run: ({ rounds, quick }) => run(quick ? Math.min(rounds, 2) : rounds),
+}
+
+interface Kzg {
+  asyncBlobToKzgCommitment(blob: Uint8Array): Promise<Uint8Array>
+  asyncComputeCellsAndKzgProofs(blob: Uint8Array): Promise<unknown>
+}
+
+async function run(rounds: number): Promise<BenchResult> {
+  const workload = new Workload({ evses: EVSES, keys: false })
+  await using lane = await openLocalLane(workload, { maxBatchRows: RECORDS_PER_BLOB })
+  const count = (rounds + WARM_UPS) * RECORDS_PER_BLOB
+  const rows = workload.rows(inTurn({ next: 0 }, { from: 0, step: 1, end: EVSES }, count), count)
+  await settleAll(lane.stage, splitRows(rows, 256))
+  const batches = lane.closed.splice(0)
+
+  // The package itself, with nothing of ours between.
+  const { DasContextJs } = createRequire(import.meta.url)('@crate-crypto/node-eth-kzg') as {
+    DasContextJs: { create(options: { usePrecomp: boolean }): Kzg }
+  }
+  const kzg = DasContextJs.create({ usePrecomp: true })
+  const builder = new BatchBuilder({ data: 'blob', journals: new Map([[LANE, lane.journal]]), log: silentLogger() })
+  try {
+    builder.warm()
+    const { cpuOverKzg, wallOverKzg, ...figures } = await medians(rounds, async (index) => {
+      const batch = batches[index]!
+      const blobs = writeBlobs({ rows: await readBatchRows(lane.journal, batch), preRoots: batch.preRoots })
+      const alone = (): Promise<void> => proveAll(kzg, blobs)
+      const early = index % 2 === 0 ? await measure(alone) : undefined
+      const spent = await measure(() => builder.prepare(batch))
+      const limit = early ?? (await measure(alone))
+      return {
+        cpuOverKzg: spent.cpuSeconds / limit.cpuSeconds,
+        wallOverKzg: spent.wallSeconds / limit.wallSeconds,
+        mainThreadMs: spent.threadSeconds * 1e3,
+        buildCpuMs: spent.cpuSeconds * 1e3,
+        kzgCpuMs: limit.cpuSeconds * 1e3,
+        cpuMicrosARecord: (spent.cpuSeconds / RECORDS_PER_BLOB) * 1e6,
+      }
+    })
+    return { ratios: { cpuOverKzg: cpuOverKzg!, wallOverKzg: wallOverKzg! }, figures }
+  } finally {
+    await builder.close()
+  }
+}
+
+async function proveAll(kzg: Kzg, blobs: readonly Uint8Array[]): Promise<void> {
+  for (const blob of blobs) {
+    await kzg.asyncBlobToKzgCommitment(blob)
+    await kzg.asyncComputeCellsAndKzgProofs(blob)
+  }
+}
