@@ -18,7 +18,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   prover: ['protocol', 'l1', 'runtime'],
   bridge: ['protocol', 'l1', 'runtime'],
   devnet: ['protocol', 'l1', 'runtime', 'client', 'sequencer', 'prover', 'bridge'],
-  cli: ['protocol', 'l1', 'runtime', 'client', 'sequencer', 'prover', 'bridge', 'devnet'],
+  cli: ['protocol', 'l1', 'runtime', 'client', 'sequencer', 'prover', 'bridge', 'devnet', 'bench'],
+  bench: ['protocol', 'l1', 'runtime', 'client', 'sequencer', 'prover', 'bridge', 'devnet'],
 }
 
 const STAGES = ['ingress', 'verify', 'sequence', 'batch', 'commit', 'api']
@@ -132,6 +133,7 @@ test('only tests import tests', () => {
 test('no dead files', () => {
   const isEntry = (file: string): boolean =>
     file.startsWith('cli/') ||
+    file === 'bench/run.ts' ||
     // Generated, all or none.
     file.startsWith('l1/abi/') ||
     file.endsWith('.test.ts') ||
@@ -171,7 +173,7 @@ test('no path of one machine', () => {
 
 test('tests mirror the source', () => {
   for (const file of files) {
-    const mirrored = /^test\/(protocol|runtime|l1|client|sequencer|prover|bridge)\/(.+)\.test\.ts$/.exec(file)
+    const mirrored = /^test\/(protocol|runtime|l1|client|sequencer|prover|bridge|bench)\/(.+)\.test\.ts$/.exec(file)
     if (mirrored === null) continue
     const folder = posix.join(mirrored[1]!, dirname(mirrored[2]!))
     assert.ok(
