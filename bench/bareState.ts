@@ -13,16 +13,23 @@ const NODE_BYTES = 32
 /** Pairs that two trees of `depth` must hash a level for the roots after every chunk of these rows: the distinct ancestors of what changed. */
 export function pairsToHash(rows: Uint8Array, depth: number): number[] {
   const calls: number[] = []
+  const nodes = new Uint32Array(P256_CHUNK_RECORDS)
   const chunkBytes = P256_CHUNK_RECORDS * SIGNED_RECORD_BYTES
   for (let at = 0; at < rows.length; at += chunkBytes) {
     for (const field of [0, 4]) {
-      let nodes = new Set<number>()
+      let count = 0
       for (let row = at; row < Math.min(at + chunkBytes, rows.length); row += SIGNED_RECORD_BYTES) {
-        nodes.add(readU32(rows, row + field))
+        nodes[count++] = readU32(rows, row + field)
       }
+      nodes.subarray(0, count).sort()
       for (let level = 0; level < depth; level++) {
-        nodes = new Set([...nodes].map((node) => node >>> 1))
-        calls.push(nodes.size)
+        let parents = 0
+        for (let i = 0; i < count; i++) {
+          const parent = nodes[i]! >>> 1
+          if (parents === 0 || nodes[parents - 1] !== parent) nodes[parents++] = parent
+        }
+        count = parents
+        calls.push(count)
       }
     }
   }

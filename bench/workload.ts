@@ -21,7 +21,7 @@ const LAT = 487_000_000
 const LON = 91_000_000
 const NO_KEY = new Uint8Array(64)
 /** Descriptors made at a time: a million at once would take more memory than what is measured. */
-const SLOTS_AT_ONCE = 4_096
+const SLOTS_AT_ONCE = 512
 
 export interface WorkloadOptions {
   readonly evses: number

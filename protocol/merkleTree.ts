@@ -116,8 +116,12 @@ export class MerkleTree {
 
   /** The leftmost node `below` levels under the root, above the subtree that is held. */
   #rootAbove(below: number): Uint8Array {
-    let node = this.#levels[this.#capacityDepth]!.slice()
-    for (let level = this.#capacityDepth; level < TREE_DEPTH - below; level++) node = hashPair(node, zeroNodes[level]!)
+    const node = this.#levels[this.#capacityDepth]!.slice()
+    for (let level = this.#capacityDepth; level < TREE_DEPTH - below; level++) {
+      pairScratch.set(node)
+      pairScratch.set(zeroNodes[level]!, NODE_BYTES)
+      hashInto(pairScratch, node)
+    }
     return node
   }
 
