@@ -27,6 +27,8 @@ process.on('message', (command: LoadCommand) => {
   })
 })
 
+process.once('disconnect', () => process.exit())
+
 const reply = (message: LoadReply): void => void process.send!(message)
 
 async function handle(command: LoadCommand): Promise<void> {

@@ -62,3 +62,38 @@ test('the trees stand in their own places', () => {
   inContracts.contracts.setLeaf(0, leaf)
   assert.notDeepEqual(inEvses.root(), inContracts.root())
 })
+
+test('rolled back, however often a leaf was written, all is as it was; kept, it stands', () => {
+  const slot = fc.oneof(fc.nat(5), fc.nat(200))
+  const writes = fc.array(fc.tuple(slot, slot, fc.nat(255)), { maxLength: 200 })
+  const write = (state: LaneState, list: readonly (readonly [number, number, number])[]): void => {
+    for (const [evse, contract, byte] of list) {
+      state.willWrite(evse, contract)
+      state.evses.leaves[32 * evse] = byte
+      state.contracts.leaves[32 * contract + 31] = byte
+      state.position++
+      if (byte % 7 === 0) state.root()
+    }
+  }
+  fc.assert(
+    fc.property(writes, writes, fc.boolean(), (before, after, keep) => {
+      const [state, expected] = [new LaneState(), new LaneState()]
+      write(state, before)
+      write(expected, before)
+      state.beginUndo()
+      write(state, after)
+      if (keep) {
+        state.keep()
+        write(expected, after)
+        assert.throws(() => state.rollBack())
+      } else state.rollBack()
+      assert.deepEqual(state.root(), expected.root())
+      assert.deepEqual(state.lane(), expected.lane())
+      // What an earlier undo remembered must not come back.
+      state.beginUndo()
+      state.rollBack()
+      assert.deepEqual(state.root(), expected.root())
+    }),
+    { numRuns: 60 },
+  )
+})

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { MAX_SLOTS } from '../../protocol/limits.ts'
@@ -32,6 +33,31 @@ test('roots equal the naive tree’s, whenever they are asked for', () => {
     { numRuns: 60 },
   )
 })
+
+test('more leaves than one native call hashes', () => {
+  const random = (index: number): Uint8Array => createHash('sha256').update(`leaf ${index}`).digest()
+  for (const count of [255, 256, 257, 512, 513, 1_100]) {
+    // Every second slot: no two leaves share a parent, so that level takes `count` pairs.
+    const leaves = new Map(Array.from({ length: count }, (_, i) => [2 * i, random(i)]))
+    assert.deepEqual(Buffer.from(treeOf(leaves).root()), denseRoot(leaves), `${count} leaves`)
+  }
+})
+
+/** The naive root, level by level: the recursive one looks through all leaves at every node. */
+function denseRoot(leaves: ReadonlyMap<number, Uint8Array>): Buffer {
+  let nodes: Map<number, Uint8Array> = new Map(leaves)
+  let zero: Uint8Array = new Uint8Array(32)
+  for (let level = 0; level < 20; level++) {
+    const parents = new Map<number, Uint8Array>()
+    for (const index of nodes.keys()) {
+      const left = index & ~1
+      parents.set(index >>> 1, naivePair(nodes.get(left) ?? zero, nodes.get(left + 1) ?? zero))
+    }
+    zero = naivePair(zero, zero)
+    nodes = parents
+  }
+  return Buffer.from(nodes.get(0)!)
+}
 
 test('the order and number of writes to a leaf do not matter', () => {
   fc.assert(
