@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto'
-import { createRequire } from 'node:module'
-import type { CellsAndProofs, DasContextJs } from '@crate-crypto/node-eth-kzg'
+import { isMainThread } from 'node:worker_threads'
 import { bls12_381 } from '@noble/curves/bls12-381.js'
+import { Piscina } from 'piscina'
 import type { Hex } from 'viem'
 import { BLOB_BYTES, ELEMENT_BYTES } from '../protocol/chunk.ts'
 import { BackfeedError } from '../runtime/errors.ts'
 import { fromHex, toHex } from './bytes.ts'
+import computeKzg, { type KzgResult, type KzgTask } from './kzgCompute.ts'
 
 // KZG by @crate-crypto/node-eth-kzg rather than c-kzg: it ships prebuilt binaries (no compiler on a fresh machine) and is as fast.
-// Loading the trusted setup with its tables takes 3–4.5 s of CPU, once a process, on the first use.
+// Loading the trusted setup with its tables takes 3–4.5 s of CPU, on the first use.
 
 export const COMMITMENT_BYTES = 48
 export const PROOF_BYTES = 48
@@ -20,6 +21,8 @@ const MODULUS = 0x73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff000000
 const PRIMITIVE_ROOT = 7n
 const OMEGA = power(PRIMITIVE_ROOT, (MODULUS - 1n) / BigInt(ELEMENTS))
 const VERSION_KZG = 0x01
+/** Blobs that may wait for the one worker, 128 KiB each: more than any batch and its proofs ask for at once. */
+const MAX_QUEUED = 256
 
 export interface PointProof {
   /** The evaluation point, 32 bytes. */
@@ -30,53 +33,54 @@ export interface PointProof {
   proof: Uint8Array
 }
 
-let loaded: DasContextJs | undefined
-
-/** Loads the setup now, in this thread, rather than at the first use. Each worker thread that proves has its own. */
-export function loadKzg(): void {
-  context()
+/** Loads the setup now rather than at the first use. */
+export async function loadKzg(): Promise<void> {
+  await run({ kind: 'load' })
 }
 
-function context(): DasContextJs {
-  if (loaded === undefined) {
-    // A CommonJS addon: its named exports are not visible to import.
-    const addon = createRequire(import.meta.url)('@crate-crypto/node-eth-kzg') as {
-      DasContextJs: { create(options: { usePrecomp: boolean }): DasContextJs }
-    }
-    loaded = addon.DasContextJs.create({ usePrecomp: true })
-  }
-  return loaded
-}
-
-/** 48 bytes; off the event loop, ~0.1 s of CPU. */
+/** 48 bytes; ~0.1 s of CPU. */
 export async function blobToCommitment(blob: Uint8Array): Promise<Uint8Array> {
   requireBlob(blob)
-  return await attempt('commitment', () => context().asyncBlobToKzgCommitment(blob))
+  return await attempt('commitment', () => run({ kind: 'commitment', blob }))
 }
 
-/** The 128 cells of 2 048 bytes (the first 64 are the blob itself) and their proofs; off the event loop, ~0.3 s of CPU. */
-export async function cellsAndProofs(blob: Uint8Array): Promise<CellsAndProofs> {
+/** The 128 cells of 2 048 bytes (the first 64 are the blob itself) and their proofs; ~0.3 s of CPU. */
+export async function cellsAndProofs(blob: Uint8Array): Promise<KzgResult['cells']> {
   requireBlob(blob)
-  return await attempt('cell proofs', () => context().asyncComputeCellsAndKzgProofs(blob))
+  return await attempt('cell proofs', () => run({ kind: 'cells', blob }))
 }
 
 /** Opens element `elementIndex` of a blob. ~0.1 s of CPU. */
 export async function pointProof(blob: Uint8Array, elementIndex: number): Promise<PointProof> {
   requireBlob(blob)
   const z = evaluationPoint(elementIndex)
-  const [proof, y] = await attempt('point proof', () => context().asyncComputeKzgProof(blob, z))
+  const [proof, y] = await attempt('point proof', () => run({ kind: 'point', blob, z }))
   return { z, y: y!, proof: proof! }
 }
 
 export async function verifyPointProof(commitment: Uint8Array, opening: PointProof): Promise<boolean> {
-  return await context().asyncVerifyKzgProof(commitment, opening.z, opening.y, opening.proof)
+  return await run({ kind: 'verifyPoint', commitment, ...opening })
 }
 
 export async function verifyCellProof(
   commitment: Uint8Array,
   cell: { index: number; bytes: Uint8Array; proof: Uint8Array },
 ): Promise<boolean> {
-  return await context().asyncVerifyCellKzgProofBatch([commitment], [cell.index], [cell.bytes], [cell.proof])
+  return await run({ kind: 'verifyCell', commitment, ...cell })
+}
+
+let pool: Piscina | undefined
+
+/** In a worker, there and then; in the main thread, which has requests to answer, by a worker of its own. */
+async function run<T extends KzgTask>(task: T): Promise<KzgResult[T['kind']]> {
+  if (!isMainThread) return computeKzg(task) as KzgResult[T['kind']]
+  pool ??= new Piscina({
+    filename: new URL('./kzgCompute.ts', import.meta.url).href,
+    maxThreads: 1,
+    idleTimeout: Number.POSITIVE_INFINITY,
+    maxQueue: MAX_QUEUED,
+  })
+  return (await pool.run(task)) as KzgResult[T['kind']]
 }
 
 /** Element i of a blob is its polynomial at ω^(i with its 12 bits reversed), EIP-4844. */

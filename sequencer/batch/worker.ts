@@ -9,7 +9,7 @@ export type BatchTask = { readonly kind: 'warm' } | ({ readonly kind: 'sidecar' 
 export default async function build(task: BatchTask): Promise<BlobSidecar | undefined> {
   switch (task.kind) {
     case 'warm':
-      loadKzg()
+      await loadKzg()
       return undefined
     case 'sidecar':
       return await prepareSidecar(writeBlobs(task))
