@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module'
+import { createKzgContext, type KzgContext } from '../l1/kzgCompute.ts'
 import { RECORDS_PER_BLOB } from '../protocol/chunk.ts'
 import { silentLogger } from '../runtime/log.ts'
 import { BatchBuilder } from '../sequencer/batch/builder.ts'
@@ -20,11 +20,6 @@ export const batchBuild: Benchmark = {
   run: ({ rounds, quick }) => run(quick ? Math.min(rounds, 2) : rounds),
 }
 
-interface Kzg {
-  asyncBlobToKzgCommitment(blob: Uint8Array): Promise<Uint8Array>
-  asyncComputeCellsAndKzgProofs(blob: Uint8Array): Promise<unknown>
-}
-
 async function run(rounds: number): Promise<BenchResult> {
   const workload = new Workload({ evses: EVSES, keys: false })
   await using lane = await openLocalLane(workload, { maxBatchRows: RECORDS_PER_BLOB })
@@ -33,11 +28,8 @@ async function run(rounds: number): Promise<BenchResult> {
   await settleAll(lane.stage, splitRows(rows, 256))
   const batches = lane.closed.splice(0)
 
-  // The package itself, with nothing of ours between.
-  const { DasContextJs } = createRequire(import.meta.url)('@crate-crypto/node-eth-kzg') as {
-    DasContextJs: { create(options: { usePrecomp: boolean }): Kzg }
-  }
-  const kzg = DasContextJs.create({ usePrecomp: true })
+  // The addon itself, with nothing of ours between.
+  const kzg = createKzgContext()
   const builder = new BatchBuilder({ data: 'blob', journals: new Map([[LANE, lane.journal]]), log: silentLogger() })
   try {
     builder.warm()
@@ -63,9 +55,9 @@ async function run(rounds: number): Promise<BenchResult> {
   }
 }
 
-async function proveAll(kzg: Kzg, blobs: readonly Uint8Array[]): Promise<void> {
+async function proveAll(kzg: KzgContext, blobs: readonly Uint8Array[]): Promise<void> {
   for (const blob of blobs) {
-    await kzg.asyncBlobToKzgCommitment(blob)
-    await kzg.asyncComputeCellsAndKzgProofs(blob)
+    kzg.blobToKzgCommitment(blob)
+    kzg.computeCellsAndKzgProofs(blob)
   }
 }

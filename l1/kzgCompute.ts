@@ -1,5 +1,4 @@
 import { createRequire } from 'node:module'
-import type { DasContextJs } from '@crate-crypto/node-eth-kzg'
 
 /** What KZG can be asked; blobs, cells, commitments, points and proofs are bytes as EIP-4844 and EIP-7594 have them. */
 export type KzgTask =
@@ -32,23 +31,39 @@ export interface KzgResult {
   verifyCell: boolean
 }
 
-let loaded: DasContextJs | undefined
+/** What we use of the addon's context. */
+export interface KzgContext {
+  blobToKzgCommitment(blob: Uint8Array): Uint8Array
+  computeCellsAndKzgProofs(blob: Uint8Array): { cells: Uint8Array[]; proofs: Uint8Array[] }
+  computeKzgProof(blob: Uint8Array, z: Uint8Array): Uint8Array[]
+  verifyKzgProof(commitment: Uint8Array, z: Uint8Array, y: Uint8Array, proof: Uint8Array): boolean
+  verifyCellKzgProofBatch(
+    commitments: Uint8Array[],
+    indices: number[],
+    cells: Uint8Array[],
+    proofs: Uint8Array[],
+  ): boolean
+}
 
-/** The trusted setup with its tables, once a thread: 3–4.5 s of CPU during which the thread does nothing else. */
-function context(): DasContextJs {
-  if (loaded === undefined) {
-    // A CommonJS addon: its named exports are not visible to import.
-    const addon = createRequire(import.meta.url)('@crate-crypto/node-eth-kzg') as {
-      DasContextJs: { create(options: { usePrecomp: boolean }): DasContextJs }
-    }
-    loaded = addon.DasContextJs.create({ usePrecomp: true })
+// The platform's own package: the one that chooses among platforms names packages that registries do not all hold, and then
+// a clean install fails.
+const ADDON = '@crate-crypto/node-eth-kzg-linux-x64-gnu'
+
+/** Once a thread. */
+let loaded: KzgContext | undefined
+
+/** A context of the addon itself. The trusted setup takes 3–4.5 s of CPU, during which the thread does nothing else. */
+export function createKzgContext(): KzgContext {
+  const addon = createRequire(import.meta.url)(ADDON) as {
+    DasContextJs: { create(options: { usePrecomp: boolean }): KzgContext }
   }
-  return loaded
+  return addon.DasContextJs.create({ usePrecomp: true })
 }
 
 /** Computes in this thread. Also piscina's task, when another thread does it. */
 export default function computeKzg(task: KzgTask): KzgResult[KzgTask['kind']] {
-  const kzg = context()
+  loaded ??= createKzgContext()
+  const kzg = loaded
   switch (task.kind) {
     case 'load':
       return undefined

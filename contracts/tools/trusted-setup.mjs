@@ -3,7 +3,7 @@
 // Points are decompressed and checked to lie in the subgroup on the way.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { bls12_381 } from '@noble/curves/bls12-381.js'
-import { keccak_256 } from '@noble/hashes/sha3.js'
+import { keccak256 } from 'viem'
 
 const POINTS = 64
 const setup = JSON.parse(
@@ -34,7 +34,7 @@ const code = Buffer.concat(
     return Buffer.from(`${hex(x, 64)}${hex(y, 64)}${hex(0, 32)}`, 'hex')
   }),
 )
-const codeHash = Buffer.from(keccak_256(code)).toString('hex')
+const codeHash = keccak256(code).slice(2)
 
 const source = `// SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;

@@ -2,8 +2,8 @@
 // for EIP-2537, which is how a fraud proof carries them. `node test/vectors/generate-kzg-cells.ts`
 import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
-import kzg from '@crate-crypto/node-eth-kzg'
 import { bls12_381 } from '@noble/curves/bls12-381.js'
+import { createKzgContext } from '../../l1/kzgCompute.ts'
 
 const ELEMENTS = 4096
 const CELL_INDICES = [0, 1, 2, 31, 32, 63]
@@ -21,7 +21,7 @@ interface Vector {
   element: string
 }
 
-const context = kzg.DasContextJs.create({ usePrecomp: false })
+const context = createKzgContext()
 const hex = (bytes: Uint8Array): string => `0x${Buffer.from(bytes).toString('hex')}`
 const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest()
 

@@ -128,10 +128,9 @@ library BlobCell {
             mcopy(add(start, SETUP_BYTES), add(paddedProof, 0x20), 128)
             scalars := add(start, 128)
             let at := scalars
-            for { let source := cell.offset } lt(source, add(cell.offset, CELL_BYTES)) { source := add(
-                source,
-                0x20
-            ) } {
+            for { let source := cell.offset } lt(source, add(cell.offset, CELL_BYTES)) {
+                source := add(source, 0x20)
+            } {
                 let element := calldataload(source)
                 canonical := and(canonical, lt(element, R))
                 mstore(at, element)
@@ -166,11 +165,9 @@ library BlobCell {
             for { let half := PAIR_BYTES } lt(half, size) { half := shl(1, half) } {
                 // The root of order 2·half / 160.
                 let root := OMEGA_64_INVERSE
-                for { let span := shl(1, half) } lt(span, size) { span := shl(1, span) } { root := mulmod(
-                    root,
-                    root,
-                    R
-                ) }
+                for { let span := shl(1, half) } lt(span, size) { span := shl(1, span) } {
+                    root := mulmod(root, root, R)
+                }
                 let twiddle := 1
                 for { let offset := 0 } lt(offset, half) { offset := add(offset, PAIR_BYTES) } {
                     for { let at := add(words, offset) } lt(at, end) { at := add(at, shl(1, half)) } {
