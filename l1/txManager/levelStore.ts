@@ -1,5 +1,5 @@
 import { mkdir, readdir } from 'node:fs/promises'
-import { ClassicLevel } from 'classic-level'
+import { Level } from 'level'
 import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
 import { decodeRecord, decodeSidecar, encodeRecord, encodeSidecar, seal, unseal } from './txCodec.ts'
 import type { TxStore } from './txStore.ts'
@@ -16,7 +16,7 @@ export interface LevelTxStore extends TxStore, AsyncDisposable {
 export async function openLevelTxStore(directory: string): Promise<LevelTxStore> {
   await mkdir(directory, { recursive: true })
   const isNew = (await readdir(directory)).length === 0
-  const db = new ClassicLevel<string, Uint8Array>(directory, {
+  const db = new Level<string, Uint8Array>(directory, {
     keyEncoding: 'utf8',
     valueEncoding: 'view',
     createIfMissing: isNew,
@@ -39,7 +39,7 @@ export async function openLevelTxStore(directory: string): Promise<LevelTxStore>
 }
 
 /** Inside a database that somebody else opened and checks; all keys get `prefix`. */
-export function levelTxStore(db: ClassicLevel<string, Uint8Array>, prefix = ''): TxStore {
+export function levelTxStore(db: Level<string, Uint8Array>, prefix = ''): TxStore {
   const recordPrefix = `${prefix}tx/`
   const recordKey = (id: string): string => recordPrefix + id
   const sidecarKey = (id: string): string => `${prefix}sidecar/${id}`

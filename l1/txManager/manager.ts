@@ -4,22 +4,19 @@ import type { Logger } from '../../runtime/log.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
 import { PokableTimer } from '../../runtime/pokableTimer.ts'
 import type { Component, ComponentContext } from '../../runtime/service.ts'
-import type { SignedTransaction } from '../blobTransaction.ts'
 import type { L1Account, L1Client } from '../client.ts'
-import { l1Error } from '../errors.ts'
-import { classifyBroadcastError } from './broadcastError.ts'
-import { findReceipt, type Look, lookAtL1 } from './chainView.ts'
+import { type Look, lookAtL1 } from './chainView.ts'
 import { type Action, decide, type Watch } from './decide.ts'
-import { type Fees, openingFees } from './feeRules.ts'
+import { openingFees } from './feeRules.ts'
 import { prepareRecord } from './prepare.ts'
-import { explainFailure } from './simulate.ts'
 import { TxBook } from './txBook.ts'
 import { type TxEvent, type TxReporter, txReporter } from './txEvents.ts'
 import type { TxPolicy } from './txPolicy.ts'
-import { type Attempt, currentAttempt, type Inclusion, type TxRecord, type TxRequest } from './txRecord.ts'
-import type { TxStore } from './txStore.ts'
+import { TxOffers } from './txOffers.ts'
+import { currentAttempt, type Inclusion, type TxRecord, type TxRequest } from './txRecord.ts'
+import { cancelledError, TxResults } from './txResults.ts'
 import { TxSigner } from './txSigner.ts'
-import { TxWaiters } from './txWaiters.ts'
+import type { TxStore } from './txStore.ts'
 
 export interface TxManagerSettings {
   client: L1Client
@@ -48,7 +45,8 @@ export class TxManager implements Component {
   readonly #book: TxBook
   readonly #watches = new Map<string, Watch>()
   readonly #signer: TxSigner
-  readonly #waiters = new TxWaiters()
+  readonly #results: TxResults
+  readonly #offers: TxOffers
   readonly #listeners = new Set<(event: TxEvent) => void>()
   #queue: TxRequest[] = []
   #cancelRequests = new Set<string>()
@@ -70,6 +68,16 @@ export class TxManager implements Component {
     const { account, store, client } = settings
     this.#book = new TxBook(store)
     this.#signer = new TxSigner({ account, store, chainId: client.chain.id })
+    this.#results = new TxResults({ client, address: account.address, abi: settings.abi ?? [], signer: this.#signer })
+    this.#offers = new TxOffers({
+      client,
+      book: this.#book,
+      signer: this.#signer,
+      log: this.#log,
+      now: this.#now,
+      emit: (event) => this.#emit(event),
+      onRefused: (record, cause) => this.#onRefused(record, cause),
+    })
   }
 
   get address(): Address {
@@ -81,7 +89,7 @@ export class TxManager implements Component {
     await this.#book.load()
     for (const record of this.#book.open()) this.#watches.set(record.id, newWatch())
     this.#running = this.#run().catch((error: unknown) => {
-      this.#waiters.rejectAll(error)
+      this.#results.rejectAll(error)
       context.fail(error)
     })
   }
@@ -89,7 +97,7 @@ export class TxManager implements Component {
   async stop(): Promise<void> {
     this.#stopping.abort()
     await this.#running
-    this.#waiters.rejectAll(
+    this.#results.rejectAll(
       new BackfeedError(
         'TX_MANAGER_STOPPED',
         'the transaction manager stopped; what was sent is looked after on restart',
@@ -107,7 +115,7 @@ export class TxManager implements Component {
    */
   async send(request: TxRequest): Promise<TransactionReceipt> {
     const known = this.#book.get(request.id)
-    if (known !== undefined) return await this.#resultOf(known, 'mined')
+    if (known !== undefined) return await this.#results.of(known, 'mined')
     if (!this.#queue.some((queued) => queued.id === request.id)) {
       if (this.#stopping.signal.aborted || this.#running === undefined) {
         throw new BackfeedError('TX_MANAGER_STOPPED', 'the transaction manager is not running', { retryable: true })
@@ -117,7 +125,7 @@ export class TxManager implements Component {
       }
       this.#queue.push(request)
     }
-    const result = this.#waiters.wait(request.id, 'mined')
+    const result = this.#results.wait(request.id, 'mined')
     this.poke()
     return await result
   }
@@ -125,8 +133,8 @@ export class TxManager implements Component {
   /** Resolves with the receipt once its block is final. Rejects as `send` does, and with TX_UNKNOWN. */
   async final(id: string): Promise<TransactionReceipt> {
     const record = this.#book.get(id)
-    if (record !== undefined) return await this.#resultOf(record, 'final')
-    if (this.#queue.some((queued) => queued.id === id)) return await this.#waiters.wait(id, 'final')
+    if (record !== undefined) return await this.#results.of(record, 'final')
+    if (this.#queue.some((queued) => queued.id === id)) return await this.#results.wait(id, 'final')
     throw new BackfeedError('TX_UNKNOWN', `no transaction ${id} is known`)
   }
 
@@ -135,7 +143,7 @@ export class TxManager implements Component {
     const queuedAt = this.#queue.findIndex((queued) => queued.id === id)
     if (queuedAt >= 0) {
       this.#queue.splice(queuedAt, 1)
-      this.#waiters.reject(id, cancelledError(id))
+      this.#results.reject(id, cancelledError(id))
       return
     }
     if (this.#book.get(id)?.status.kind !== 'pending') {
@@ -217,7 +225,7 @@ export class TxManager implements Component {
         const pending = await this.#book.save({ ...record, status: { kind: 'pending' } })
         this.#emit({ kind: 'reorged', record: pending })
         const attempt = currentAttempt(pending)
-        if (attempt !== undefined) await this.#broadcast(pending, watch, attempt)
+        if (attempt !== undefined) await this.#offers.repeat(pending, watch, attempt)
         return
       }
       case 'nonceTaken':
@@ -228,13 +236,13 @@ export class TxManager implements Component {
         const moved = await this.#book.save({ ...record, nonce: this.#book.nextNonce(look.accountNonce) })
         this.#emit({ kind: 'reassigned', record: moved, previousNonce: record.nonce })
         const fees = openingFees(look.market, record.kind, this.#settings.policy.fees)
-        return await this.#offer(moved, watch, fees, record.cancelled ? 'cancel' : 'request')
+        return await this.#offers.offer(moved, watch, fees, record.cancelled ? 'cancel' : 'request')
       }
       case 'send':
-        return await this.#offer(record, watch, action.fees, action.purpose)
+        return await this.#offers.offer(record, watch, action.fees, action.purpose)
       case 'rebroadcast': {
         const attempt = currentAttempt(record)
-        if (attempt !== undefined) await this.#broadcast(record, watch, attempt)
+        if (attempt !== undefined) await this.#offers.repeat(record, watch, attempt)
         return
       }
       case 'capped':
@@ -263,7 +271,7 @@ export class TxManager implements Component {
       } catch (error) {
         if (isBackfeedError(error, 'L1_UNREACHABLE')) throw error
         this.#removeQueued(request.id)
-        this.#waiters.reject(request.id, error)
+        this.#results.reject(request.id, error)
         continue
       }
       // A cancel may have come while the node was simulating.
@@ -273,7 +281,12 @@ export class TxManager implements Component {
       }
       const watch = newWatch()
       this.#watches.set(record.id, watch)
-      await this.#offer(record, watch, openingFees(look.market, record.kind, this.#settings.policy.fees), 'request')
+      await this.#offers.offer(
+        record,
+        watch,
+        openingFees(look.market, record.kind, this.#settings.policy.fees),
+        'request',
+      )
     }
   }
 
@@ -292,40 +305,6 @@ export class TxManager implements Component {
     return await prepareRecord(request, context)
   }
 
-  /** Signs an offer, writes it down, broadcasts it: in this order, so that no transaction of ours is ever unknown to us. */
-  async #offer(record: TxRecord, watch: Watch, fees: Fees, purpose: Attempt['purpose']): Promise<void> {
-    const unsigned = { nonce: record.nonce, fees, purpose, sentAtMs: this.#now() }
-    const signed = await this.#signer.sign(record, unsigned)
-    const attempt: Attempt = { ...unsigned, hash: signed.hash }
-    const isFirst = record.attempts.length === 0
-    const saved = await this.#book.save({ ...record, attempts: [...record.attempts, attempt] })
-    watch.underpriced = false
-    this.#emit({ kind: isFirst ? 'sent' : 'replaced', record: saved, attempt })
-    await this.#broadcast(saved, watch, attempt, signed)
-  }
-
-  async #broadcast(record: TxRecord, watch: Watch, attempt: Attempt, given?: SignedTransaction): Promise<void> {
-    const signed = given ?? (await this.#signer.sign(record, attempt))
-    watch.lastBroadcastMs = this.#now()
-    try {
-      await this.#settings.client.sendRawTransaction({ serializedTransaction: signed.raw })
-      return
-    } catch (error) {
-      const outcome = classifyBroadcastError(error)
-      const fields = { err: error, tx: record.id, nonce: attempt.nonce, outcome }
-      if (outcome === 'accepted') return
-      // Whether it arrived is unknown: the next look tells, or the next broadcast.
-      if (outcome === 'unreachable') throw l1Error(`broadcasting ${record.label}`, error)
-      if (outcome === 'underpriced') watch.underpriced = true
-      if (outcome !== 'refused') {
-        this.#log.debug(fields, 'broadcast answered')
-        return
-      }
-      this.#log.error(fields, `L1 refuses ${record.label}`)
-      await this.#onRefused(record, error)
-    }
-  }
-
   /** Forgets a transaction that no pool will ever take, when that leaves no hole in the nonces. */
   async #onRefused(record: TxRecord, cause: unknown): Promise<void> {
     if (!this.#book.canForget(record)) return
@@ -337,52 +316,26 @@ export class TxManager implements Component {
       cause,
     })
     this.#emit({ kind: 'refused', record, error })
-    this.#waiters.reject(record.id, error)
+    this.#results.reject(record.id, error)
   }
 
   async #onMined(record: TxRecord, inclusion: Inclusion, look: Look): Promise<void> {
     const mined = await this.#book.save({ ...record, status: { kind: 'mined', inclusion } })
     const receipt = look.receipts.get(inclusion.hash)!
     this.#emit({ kind: 'mined', record: mined, receipt })
-    const failure = await this.#failureOf(mined, inclusion)
-    if (failure === undefined) this.#waiters.resolve(record.id, 'mined', receipt)
-    else this.#waiters.rejectOne(record.id, 'mined', failure)
+    this.#results.settle(record.id, 'mined', { receipt, failure: await this.#results.failureOf(mined, inclusion) })
   }
 
   async #onFinal(record: TxRecord, inclusion: Inclusion, look: Look): Promise<void> {
     const final = await this.#book.save({ ...record, status: { kind: 'final', inclusion } })
-    const failure = await this.#failureOf(final, inclusion)
+    // Asked while the blobs are still there.
+    const failure = await this.#results.failureOf(final, inclusion)
     await this.#signer.dropSidecar(record.id)
     this.#watches.delete(record.id)
     const receipt = look.receipts.get(inclusion.hash)!
     this.#emit({ kind: 'final', record: final, receipt })
-    if (failure === undefined) this.#waiters.resolve(record.id, 'final', receipt)
-    else this.#waiters.reject(record.id, failure)
+    this.#results.settle(record.id, 'final', { receipt, failure })
     await this.#book.forgetOldest()
-  }
-
-  async #resultOf(record: TxRecord, until: 'mined' | 'final'): Promise<TransactionReceipt> {
-    const { status } = record
-    const isThere = status.kind === 'final' || (status.kind === 'mined' && until === 'mined')
-    if (!isThere) return await this.#waiters.wait(record.id, until)
-    const failure = await this.#failureOf(record, status.inclusion)
-    if (failure !== undefined) throw failure
-    const receipt = await findReceipt(this.#settings.client, status.inclusion.hash).catch((cause: unknown) => {
-      throw l1Error(`reading the receipt of ${record.label}`, cause)
-    })
-    if (receipt !== undefined) return receipt
-    if (status.kind === 'mined') return await this.#waiters.wait(record.id, until)
-    throw new BackfeedError('FINALITY_VIOLATED', `the receipt of final transaction ${status.inclusion.hash} is gone`)
-  }
-
-  async #failureOf(record: TxRecord, inclusion: Inclusion): Promise<unknown> {
-    const attempt = record.attempts.find((candidate) => candidate.hash === inclusion.hash)
-    if (attempt?.purpose === 'cancel') return cancelledError(record.id)
-    if (inclusion.succeeded) return undefined
-    const versionedHashes = await this.#signer.versionedHashes(record)
-    const maxFeePerBlobGas = attempt?.fees.maxFeePerBlobGas ?? 1n
-    const failed = { record, inclusion, versionedHashes, maxFeePerBlobGas }
-    return await explainFailure(this.#settings.client, this.address, failed, this.#settings.abi ?? [])
   }
 
   async #noteCancels(): Promise<void> {
@@ -425,8 +378,4 @@ export class TxManager implements Component {
 
 function newWatch(): Watch {
   return { lastBroadcastMs: 0, underpriced: false, nonceTakenAt: undefined, cappedHash: undefined }
-}
-
-function cancelledError(id: string): BackfeedError {
-  return new BackfeedError('TX_CANCELLED', `transaction ${id} was cancelled`)
 }

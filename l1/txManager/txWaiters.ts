@@ -1,6 +1,6 @@
 import type { TransactionReceipt } from 'viem'
 
-type Stage = 'mined' | 'final'
+export type TxStage = 'mined' | 'final'
 
 interface Waiter {
   promise: Promise<TransactionReceipt>
@@ -12,7 +12,7 @@ interface Waiter {
 export class TxWaiters {
   readonly #waiters = new Map<string, Waiter>()
 
-  wait(id: string, stage: Stage): Promise<TransactionReceipt> {
+  wait(id: string, stage: TxStage): Promise<TransactionReceipt> {
     const key = `${stage} ${id}`
     let waiter = this.#waiters.get(key)
     if (waiter === undefined) {
@@ -22,13 +22,13 @@ export class TxWaiters {
     return waiter.promise
   }
 
-  resolve(id: string, stage: Stage, receipt: TransactionReceipt): void {
+  resolve(id: string, stage: TxStage, receipt: TransactionReceipt): void {
     this.#take(`${stage} ${id}`)?.resolve(receipt)
     // What is final was mined, also when one look saw both.
     if (stage === 'final') this.#take(`mined ${id}`)?.resolve(receipt)
   }
 
-  rejectOne(id: string, stage: Stage, error: unknown): void {
+  rejectOne(id: string, stage: TxStage, error: unknown): void {
     this.#take(`${stage} ${id}`)?.reject(error)
   }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Registry} from "../../src/Registry.sol";
-import {Rollup} from "../../src/Rollup.sol";
+import {Registry} from "../../src/registry/Registry.sol";
+import {Rollup} from "../../src/rollup/Rollup.sol";
 import {Tariff} from "../../src/Tariff.sol";
-import {Vault} from "../../src/Vault.sol";
+import {Vault} from "../../src/vault/Vault.sol";
 import {Vehicle} from "../../src/Vehicle.sol";
 import {TestDollar} from "../../src/devnet/TestDollar.sol";
 import {Submission} from "../../src/interfaces/IRollup.sol";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {FraudVerifier} from "../../src/FraudVerifier.sol";
+import {FraudVerifier} from "../../src/fraud/FraudVerifier.sol";
 import {IFraudVerifier, LaneContext, Opening, Proof, Witness} from "../../src/interfaces/IFraudVerifier.sol";
 import {IRegistry} from "../../src/interfaces/IRegistry.sol";
 import {ITariff} from "../../src/interfaces/ITariff.sol";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IRegistry, Zone} from "./interfaces/IRegistry.sol";
+import {IRegistry, Zone} from "../interfaces/IRegistry.sol";
 
 /// @notice Zones and their roles. Opening one is free: a zone is worth what its operator's certificates and money are.
 abstract contract Zones is IRegistry {

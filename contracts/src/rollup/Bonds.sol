@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IRollup} from "./interfaces/IRollup.sol";
-import {Limits} from "./protocol/Limits.sol";
+import {IRollup} from "../interfaces/IRollup.sol";
+import {Limits} from "../protocol/Limits.sol";
 
 /// @notice Bonds in ether. They belong to submitters, not lanes (docs/protocol.md §8).
 abstract contract Bonds is IRollup {

@@ -6,16 +6,16 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
-import {ExactTransfer} from "./ExactTransfer.sol";
+import {ExactTransfer} from "../ExactTransfer.sol";
+import {IRegistry} from "../interfaces/IRegistry.sol";
+import {IRollup} from "../interfaces/IRollup.sol";
+import {Claim, IVault, RootParts} from "../interfaces/IVault.sol";
+import {ContractDescriptor, SlotWord} from "../protocol/Descriptor.sol";
+import {Header} from "../protocol/Header.sol";
+import {Leaf} from "../protocol/Leaf.sol";
+import {Limits} from "../protocol/Limits.sol";
+import {StateTree} from "../protocol/StateTree.sol";
 import {Funding} from "./Funding.sol";
-import {IRegistry} from "./interfaces/IRegistry.sol";
-import {IRollup} from "./interfaces/IRollup.sol";
-import {Claim, IVault, RootParts} from "./interfaces/IVault.sol";
-import {ContractDescriptor, SlotWord} from "./protocol/Descriptor.sol";
-import {Header} from "./protocol/Header.sol";
-import {Leaf} from "./protocol/Leaf.sol";
-import {Limits} from "./protocol/Limits.sol";
-import {StateTree} from "./protocol/StateTree.sol";
 
 /// @notice Custody of the lanes' money (docs/protocol.md §9). Nobody can pause it, and no lane pays out more than its own
 /// funding, whatever its states say.

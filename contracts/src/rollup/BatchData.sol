@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IRollup} from "./interfaces/IRollup.sol";
-import {Limits} from "./protocol/Limits.sol";
+import {IRollup} from "../interfaces/IRollup.sol";
+import {Limits} from "../protocol/Limits.sol";
 
 /// @notice The data words of a batch (docs/protocol.md §15.3): what a fraud proof's openings are checked against.
 library BatchData {

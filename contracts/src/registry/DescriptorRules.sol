@@ -3,9 +3,9 @@ pragma solidity 0.8.37;
 
 import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
 
-import {IRegistry} from "./interfaces/IRegistry.sol";
-import {ContractDescriptor, EvseDescriptor} from "./protocol/Descriptor.sol";
-import {Limits} from "./protocol/Limits.sol";
+import {IRegistry} from "../interfaces/IRegistry.sol";
+import {ContractDescriptor, EvseDescriptor} from "../protocol/Descriptor.sol";
+import {Limits} from "../protocol/Limits.sol";
 
 /// @notice What a descriptor must hold to be registered (docs/protocol.md §3). Widths bound the rest: a rated power of three
 /// bytes is below MAX_RATED_W.

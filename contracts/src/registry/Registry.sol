@@ -9,13 +9,13 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {BitMaps} from "@openzeppelin/contracts/utils/structs/BitMaps.sol";
 
+import {ExactTransfer} from "../ExactTransfer.sol";
+import {IRollup} from "../interfaces/IRollup.sol";
+import {ITariff} from "../interfaces/ITariff.sol";
+import {ContractDescriptor, EvseDescriptor, SlotWord} from "../protocol/Descriptor.sol";
+import {Limits} from "../protocol/Limits.sol";
 import {DescriptorRules} from "./DescriptorRules.sol";
-import {ExactTransfer} from "./ExactTransfer.sol";
 import {Zones} from "./Zones.sol";
-import {IRollup} from "./interfaces/IRollup.sol";
-import {ITariff} from "./interfaces/ITariff.sol";
-import {ContractDescriptor, EvseDescriptor, SlotWord} from "./protocol/Descriptor.sol";
-import {Limits} from "./protocol/Limits.sol";
 
 /// @notice EVSEs and contracts: one storage word each, the descriptor in an event (docs/protocol.md §3).
 contract Registry is Zones, EIP712, ReentrancyGuardTransient {

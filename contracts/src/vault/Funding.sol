@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IVault} from "./interfaces/IVault.sol";
-import {Limits} from "./protocol/Limits.sol";
+import {IVault} from "../interfaces/IVault.sol";
+import {Limits} from "../protocol/Limits.sol";
 
 /// @notice What each lane was given, has promised back and has paid (docs/protocol.md §9), with the checkpoints that
 /// settlement reads. Moves no tokens. At any time `funded = lifetime − refundsPaid − pendingRefunds`.

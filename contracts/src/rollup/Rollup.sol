@@ -4,15 +4,15 @@ pragma solidity 0.8.37;
 import {Blockhash} from "@openzeppelin/contracts/utils/Blockhash.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
+import {IFraudVerifier, LaneContext} from "../interfaces/IFraudVerifier.sol";
+import {IRegistry} from "../interfaces/IRegistry.sol";
+import {IRollup, LaneInfo, Submission} from "../interfaces/IRollup.sol";
+import {Domain} from "../protocol/Domain.sol";
+import {Header, HeaderLib} from "../protocol/Header.sol";
+import {Limits} from "../protocol/Limits.sol";
 import {BatchData} from "./BatchData.sol";
 import {Bonds} from "./Bonds.sol";
 import {LaneHead, LaneHeads} from "./LaneHead.sol";
-import {IFraudVerifier, LaneContext} from "./interfaces/IFraudVerifier.sol";
-import {IRegistry} from "./interfaces/IRegistry.sol";
-import {IRollup, LaneInfo, Submission} from "./interfaces/IRollup.sol";
-import {Domain} from "./protocol/Domain.sol";
-import {Header, HeaderLib} from "./protocol/Header.sol";
-import {Limits} from "./protocol/Limits.sol";
 
 /// @notice Lanes, their batches and what becomes of false ones (docs/protocol.md §7, §8). A lane's storage is its own: no
 /// call about one lane reads or writes another.

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IFraudVerifier, LaneContext, Proof, Witness} from "../interfaces/IFraudVerifier.sol";
+import {IRegistry} from "../interfaces/IRegistry.sol";
+import {ITariff} from "../interfaces/ITariff.sol";
+import {IVault} from "../interfaces/IVault.sol";
+import {SetupConstants} from "../kzg/TrustedSetup.sol";
+import {Header} from "../protocol/Header.sol";
+import {P256} from "../protocol/P256.sol";
+import {ChunkItems, Item} from "./ChunkItem.sol";
+import {ChunkOpening} from "./ChunkOpening.sol";
+import {P256Rows} from "./P256Rows.sol";
+import {Replay, ReplayLib} from "./Replay.sol";
+
+/// @notice Re-executes one chunk on L1 (docs/protocol.md §8, §15.4). Holds nothing, owns nothing, writes nothing.
+contract FraudVerifier is IFraudVerifier {
+    using ChunkItems for Item[];
+    using P256Rows for Item[];
+    using ReplayLib for Replay;
+
+    uint8 public constant SCHEME_P256 = 0;
+
+    IRegistry public immutable registry;
+    ITariff public immutable tariff;
+    IVault public immutable vault;
+    /// @notice Holder of the KZG setup's first 64 points, as its code.
+    address public immutable trustedSetup;
+
+    constructor(IRegistry registry_, ITariff tariff_, IVault vault_, address trustedSetup_) {
+        if (trustedSetup_.codehash != SetupConstants.CODE_HASH) revert WrongTrustedSetup(trustedSetup_);
+        registry = registry_;
+        tariff = tariff_;
+        vault = vault_;
+        trustedSetup = trustedSetup_;
+        _requireP256();
+    }
+
+    /// @inheritdoc IFraudVerifier
+    function execute(Header calldata header, LaneContext calldata context, uint32 chunk, bytes calldata proof)
+        external
+        view
+        returns (bytes31 claimed, bytes31 computed)
+    {
+        if (chunk >= header.chunkCount) revert ChunkOutOfRange(chunk, header.chunkCount);
+        if (chunk < header.forcedChunks) revert ForcedChunkUnsupported(chunk);
+        if (context.scheme != SCHEME_P256) revert UnsupportedScheme(context.scheme);
+
+        Proof calldata parts = _parts(proof);
+        bytes31 preRoot;
+        bytes memory body;
+        (preRoot, body, claimed) = ChunkOpening.open(trustedSetup, header, chunk, parts);
+        if (chunk == 0) preRoot = context.parentRoot;
+
+        Witness calldata witness = parts.witness;
+        Replay memory replay = ReplayLib.load(header, context, witness, tariff, vault);
+        Item[] memory items = P256Rows.decode(body);
+        items.fetchWords(registry, header.lane, header.asOf);
+        items.verify(body, context.domain, replay.evses, witness);
+        for (uint256 i = 0; i < items.length; i++) {
+            replay.settle(witness, items[i]);
+        }
+        computed = replay.roots(witness, preRoot);
+    }
+
+    function _parts(bytes calldata proof) private pure returns (Proof calldata parts) {
+        if (proof.length < 64 || uint256(bytes32(proof[0:32])) != 32) {
+            revert WrongLength("proof", proof.length);
+        }
+        // The tuple's own offsets are checked against the calldata's size wherever they are followed.
+        assembly ("memory-safe") {
+            parts := add(proof.offset, 0x20)
+        }
+    }
+
+    /// Where the precompile is missing every signature would look bad, and every honest batch fraudulent. The signature is
+    /// the first P-256 SHA-256 one of RFC 6979, A.2.5 ("sample").
+    function _requireP256() private view {
+        bool works = P256.verify({
+            digest: sha256("sample"),
+            r: 0xefd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716,
+            s: 0xf7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8,
+            x: 0x60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6,
+            y: 0x7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299
+        });
+        if (!works) revert PrecompileMissing(P256.PRECOMPILE);
+    }
+}
