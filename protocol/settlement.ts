@@ -20,7 +20,8 @@ import { addAmount, exceeds, type WideSum } from './wideSum.ts'
 
 /**
  * Applies records to a lane's state by docs/protocol.md §5. One for a batch: `asOf` and the funding that it sees are fixed.
- * contracts/src/protocol/Settlement.sol and contracts/src/fraud/Replay.sol compute the same; the parity suite holds them together.
+ * contracts/src/protocol/Settlement.sol and contracts/src/fraud/Replay.sol compute the same; the parity suite holds them
+ * together.
  */
 export class Settlement {
   readonly asOf: number
