@@ -1,6 +1,6 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { ClassicLevel } from 'classic-level'
+import { Level } from 'level'
 import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
 import { dataCorrupted } from './corrupted.ts'
 import type { Bytes } from './keys.ts'
@@ -52,9 +52,9 @@ export async function openDatabase(folder: string, owner: StoreOwner): Promise<D
 class LevelDatabase implements Database {
   readonly folder: string
   readonly #path: string
-  #level: Level
+  #level: Level<Bytes, Bytes>
 
-  constructor(folder: string, path: string, level: Level) {
+  constructor(folder: string, path: string, level: Level<Bytes, Bytes>) {
     this.folder = folder
     this.#path = path
     this.#level = level
@@ -93,10 +93,8 @@ class LevelDatabase implements Database {
   }
 }
 
-type Level = ClassicLevel<Bytes, Bytes>
-
-async function openLevel(path: string, createIfMissing: boolean): Promise<Level> {
-  const level = new ClassicLevel<Bytes, Bytes>(path, {
+async function openLevel(path: string, createIfMissing: boolean): Promise<Level<Bytes, Bytes>> {
+  const level = new Level<Bytes, Bytes>(path, {
     createIfMissing,
     keyEncoding: 'view',
     valueEncoding: 'view',
