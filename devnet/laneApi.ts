@@ -23,6 +23,9 @@ export type BatchAnswer = z.infer<typeof batchSchema>
 
 const problemsSchema = z.object({ problems: z.array(z.object({ code: z.string(), message: z.string() })).default([]) })
 
+/** Of one request. A busy machine is slow; only a dead sequencer takes this long. */
+const TIMEOUT_MS = 60_000
+
 /** The sequencer's public query API, as anybody sees it. */
 export class LaneApi {
   readonly #url: string
@@ -44,7 +47,7 @@ export class LaneApi {
   /** What the sequencer says keeps it from working, for people. */
   async problems(): Promise<string> {
     try {
-      const response = await fetch(`${this.#url}/healthz`, { signal: AbortSignal.timeout(10_000) })
+      const response = await fetch(`${this.#url}/healthz`, { signal: AbortSignal.timeout(TIMEOUT_MS) })
       const { problems } = problemsSchema.parse(await response.json())
       return problems.map(({ code, message }) => `${code}: ${message}`).join('; ')
     } catch {
@@ -55,7 +58,7 @@ export class LaneApi {
   async #get<T>(path: string, schema: z.ZodType<T>): Promise<T> {
     let answer: unknown
     try {
-      const response = await fetch(`${this.#url}${path}`, { signal: AbortSignal.timeout(10_000) })
+      const response = await fetch(`${this.#url}${path}`, { signal: AbortSignal.timeout(TIMEOUT_MS) })
       answer = await response.json()
       if (!response.ok) throw new Error(`status ${response.status}`)
     } catch (cause) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { independentReplay } from '../../devnet/independent/independentReplay.ts'
@@ -9,6 +9,7 @@ import { defaultDischargeRule, replayScenario } from '../../devnet/replay/replay
 import { parseSessions } from '../../devnet/replay/sessionFile.ts'
 import { scenarioDischarges } from '../../devnet/scenario.ts'
 import { devnetTariff } from '../../devnet/terms.ts'
+import { REAL_PRICES, REAL_SESSIONS, sharedData, skipWithout } from '../support/sharedData.ts'
 
 const terms = { priceNano: () => 33_310n, incentiveBps: () => 10_000n, ...devnetTariff }
 const record: PlainRecord = { evse: 0, contract: 0, start: 60_000, intervals: 60, energyWh: 1_650, tempC: 30 }
@@ -89,14 +90,11 @@ test('the second calculation finds the same discharges in any sessions and price
   )
 })
 
-const { BACKFEED_SESSIONS_FILE: sessionsFile, BACKFEED_PRICES_FILE: pricesFile } = process.env
-const noFiles =
-  sessionsFile !== undefined && pricesFile !== undefined && existsSync(sessionsFile) && existsSync(pricesFile)
-    ? false
-    : 'BACKFEED_SESSIONS_FILE and BACKFEED_PRICES_FILE name no files'
-
 test('the second calculation finds the same discharges in a year of real sessions and prices', {
-  skip: noFiles,
+  skip: skipWithout(REAL_SESSIONS, REAL_PRICES),
 }, () => {
-  compare(readFileSync(sessionsFile!, 'utf8'), readFileSync(pricesFile!, 'utf8'), { firstDay: 0, dayCount: 366 })
+  compare(readFileSync(sharedData(REAL_SESSIONS), 'utf8'), readFileSync(sharedData(REAL_PRICES), 'utf8'), {
+    firstDay: 0,
+    dayCount: 366,
+  })
 })

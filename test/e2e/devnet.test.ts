@@ -10,6 +10,7 @@ import { independentCredits } from '../../devnet/independent/independentSettleme
 import { scenarioDischarges } from '../../devnet/scenario.ts'
 import { Screen } from '../../devnet/screen.ts'
 import { seededScenario } from '../../devnet/seededScenario.ts'
+import { REAL_PRICES, REAL_SESSIONS, sharedData, skipWithout } from '../support/sharedData.ts'
 
 const CLI = fileURLToPath(new URL('../../cli/backfeed.ts', import.meta.url))
 const PRICE_HEADING = 'Datetime (he),DA Price ($/kWh),Reg Up Price ($/kW)'
@@ -95,6 +96,16 @@ test('three days of stays on blobs: every owner is paid what is owed, and nothin
   } finally {
     rmSync(files, { recursive: true, force: true })
   }
+})
+
+test('two weeks of real stays on real prices', {
+  timeout: 400_000,
+  skip: skipWithout(REAL_SESSIONS, REAL_PRICES),
+}, async () => {
+  const files = ['--sessions', sharedData(REAL_SESSIONS), '--prices', sharedData(REAL_PRICES)]
+  const { code, output } = await run(['devnet', ...files, '--first-day', '180', '--days', '14'])
+  assert.equal(code, 0, output)
+  assert.match(output, /Everything agrees/)
 })
 
 test('a run whose books differ by a millionth says so', { timeout: 400_000 }, async () => {

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { sharedData } from './sharedData.ts'
 
 export interface WycheproofTest {
   readonly tcId: number
@@ -14,18 +14,12 @@ export interface WycheproofGroup {
   readonly tests: readonly WycheproofTest[]
 }
 
-/** Project Wycheproof's vectors lie beside the repository, not in it; BACKFEED_SHARED names another place. */
-const folder =
-  process.env.BACKFEED_SHARED === undefined
-    ? fileURLToPath(new URL('../../../shared/data/vectors/', import.meta.url))
-    : `${process.env.BACKFEED_SHARED}/data/vectors/`
-
 /** Undefined when the file is absent. */
 export function wycheproofGroups(name: string): readonly WycheproofGroup[] | undefined {
-  const path = `${folder}${name}`
+  const path = sharedData(`vectors/${name}`)
   if (!existsSync(path)) return undefined
   const parsed = JSON.parse(readFileSync(path, 'utf8')) as { testGroups: WycheproofGroup[] }
   return parsed.testGroups
 }
 
-export const wycheproofMissing = `Wycheproof vectors not found in ${folder}: set BACKFEED_SHARED`
+export const wycheproofMissing = `Wycheproof vectors not found in ${sharedData('vectors')}: set BACKFEED_SHARED`
