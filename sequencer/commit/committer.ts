@@ -3,15 +3,15 @@ import type { LaneDeriver } from '../../l1/derive/laneDeriver.ts'
 import type { DerivedBatch, LaneEvent } from '../../l1/derive/laneHistory.ts'
 import type { L1Update } from '../../l1/follow.ts'
 import type { TxRequest } from '../../l1/txManager/txRecord.ts'
-import { hashHeader } from '../../protocol/batchHeader.ts'
+import { hashDataWords, hashHeader } from '../../protocol/batchHeader.ts'
 import { BackfeedError, describeError, ExitCode, isBackfeedError } from '../../runtime/errors.ts'
 import type { Logger } from '../../runtime/log.ts'
-import type { BatchDataSource } from '../batchData.ts'
+import type { BatchData, BatchDataSource } from '../batchData.ts'
 import type { ClosedBatch } from '../closedBatch.ts'
 import { type Prepared, putPrepared } from '../store/commitLog.ts'
 import type { Database } from '../store/database.ts'
 import type { CommitMetrics } from './metrics.ts'
-import { compareWithL1, holdsSame, isFinal, nextStep } from './standing.ts'
+import { compareWithL1, holdsSame, isFinal, nextStep, type Standing } from './standing.ts'
 import { batchId, headerOf, requestId, stillHolds, submitRequest } from './submission.ts'
 
 /** What posting needs of the lane's order. */
@@ -42,6 +42,8 @@ export interface CommitterSettings {
   readonly data: BatchDataSource
   readonly database: Database
   readonly prepared: Map<number, Prepared>
+  /** Whether what L1 has of a batch, read back from it, is record for record and root for root what the journal has. */
+  readonly holdsOurRecords: (batch: ClosedBatch, theirs: DerivedBatch) => Promise<boolean>
   readonly redateMarginSeconds: number
   /** After a post that failed, milliseconds; doubles up to sixteen times. */
   readonly retryMs: number
@@ -62,6 +64,8 @@ export class Committer {
   readonly #settings: CommitterSettings
   /** Headers that a fraud proof hit. */
   readonly #proven = new Set<Hex>()
+  /** Headers that look like ours over data that is not. */
+  readonly #lookalikes = new Set<Hex>()
   #posting: { id: string | undefined; done: Promise<void> } | undefined
   #posted = 0
   #agreed = 0
@@ -69,7 +73,8 @@ export class Committer {
   #failures = 0
   #notBefore = 0
   #problem: string | undefined
-  #isForeign = false
+  /** The first batch on L1 that is not ours. */
+  #foreign: number | undefined
   #stopped = false
 
   constructor(settings: CommitterSettings) {
@@ -103,41 +108,19 @@ export class Committer {
     return this.#settings.deriver.history.batch(BigInt(index))
   }
 
-  /** The deriver stands at `update.head`; `events` are new since the last call. */
+  /** The deriver stands at `update.head`; `events` are new since the last call, at the first one all that there ever were. */
   async onL1(update: L1Update, events: readonly LaneEvent[]): Promise<void> {
-    const { order, deriver, log, lane } = this.#settings
-    for (const event of events) if (event.kind === 'rolledBack') this.#proven.add(event.headerHash)
-    const { live } = deriver.history
-    const standing = compareWithL1({
-      live,
-      agreedBefore: Math.min(this.#agreed, live.length),
-      ours: (index) => order.closedBatch(index),
-    })
-    if (standing.kind === 'foreign') {
-      if (!this.#isForeign) {
-        log.error({ lane, index: standing.index }, 'L1 holds a batch that is not ours: waiting for it to fall')
-      }
-      this.#isForeign = true
-      this.#problem = `L1 holds a batch ${standing.index} that is not this sequencer's`
-      order.hold('commit', this.#problem)
-      return
+    for (const event of events) {
+      if (event.kind !== 'rolledBack') continue
+      this.#proven.add(event.headerHash)
+      this.#agreed = Math.min(this.#agreed, Number(event.index) - 1)
     }
-    order.hold('commit', undefined)
-    if (this.#isForeign) this.#problem = undefined
-    this.#isForeign = false
-    if (standing.posted !== this.#posted) {
-      if (standing.posted < this.#posted)
-        log.warn({ lane, from: this.#posted, to: standing.posted }, "L1's tip fell back")
-      this.#posted = standing.posted
-      this.#problem = undefined
-      this.#failures = 0
-      this.#notBefore = 0
-      order.setPosted(this.#posted)
-      this.#settings.metrics?.posted(this.#posted)
-    }
-    await this.#adopt(live)
+    const standing = await this.#standing()
+    this.#setPosted(standing.kind === 'agreed' ? standing.posted : standing.index - 1)
+    this.#setForeign(standing.kind === 'agreed' ? undefined : standing.index)
+    await this.#adopt()
     await this.#finalise(update)
-    this.#goOn(update)
+    if (standing.kind === 'agreed') this.#goOn(update)
   }
 
   async stop(): Promise<void> {
@@ -146,10 +129,72 @@ export class Committer {
     if (this.#posting?.id === undefined) await this.#posting?.done
   }
 
+  async #standing(): Promise<Standing> {
+    const { order, deriver } = this.#settings
+    const { live } = deriver.history
+    const agreedBefore = Math.min(this.#agreed, live.length)
+    const standing = compareWithL1({ live, agreedBefore, ours: (index) => order.closedBatch(index) })
+    const last = standing.kind === 'agreed' ? standing.posted : standing.index - 1
+    for (let index = agreedBefore + 1; index <= last; index++) {
+      if (!(await this.#isOurs(order.closedBatch(index)!, live[index - 1]!))) return { kind: 'foreign', index }
+    }
+    return standing
+  }
+
+  /**
+   * Roots and dates of a batch of ours can be seen before it is mined, and posted over other data: taken for ours, it would be counted
+   * against us once it is proven false.
+   */
+  async #isOurs(batch: ClosedBatch, theirs: DerivedBatch): Promise<boolean> {
+    const { prepared, holdsOurRecords, log } = this.#settings
+    const { headerHash, header } = theirs
+    const held = prepared.get(batch.index)
+    if (held?.headerHash === headerHash) return true
+    if (held?.header.dataHash === header.dataHash && held.header.dataKind === header.dataKind) return true
+    if (this.#lookalikes.has(headerHash)) return false
+    try {
+      const isOurs = await holdsOurRecords(batch, theirs)
+      if (!isOurs) this.#lookalikes.add(headerHash)
+      return isOurs
+    } catch (error) {
+      if (!isBackfeedError(error) || error.code === 'DATA_CORRUPTED') throw error
+      log.warn({ err: error, batch: batch.index }, 'what L1 holds of a batch cannot be read yet')
+      return false
+    }
+  }
+
+  #setPosted(posted: number): void {
+    if (posted === this.#posted) return
+    const { order, log, lane, metrics } = this.#settings
+    if (posted < this.#posted) log.warn({ lane, from: this.#posted, to: posted }, "L1's tip fell back")
+    this.#posted = posted
+    this.#problem = undefined
+    this.#failures = 0
+    this.#notBefore = 0
+    order.setPosted(posted)
+    metrics?.posted(posted)
+  }
+
+  #setForeign(index: number | undefined): void {
+    const { order, log, lane } = this.#settings
+    const was = this.#foreign
+    this.#foreign = index
+    if (index !== undefined) {
+      if (was !== index) log.error({ lane, index }, 'L1 holds a batch that is not ours: waiting for it to fall')
+      this.#problem = `L1 holds a batch ${index} that is not this sequencer's`
+    } else if (was !== undefined) {
+      log.warn({ lane, index: was }, 'the batch that was not ours has fallen: going on')
+      this.#problem = undefined
+      this.#notBefore = 0
+    }
+    order.hold('commit', index === undefined ? undefined : this.#problem)
+  }
+
   /** What was mined is what counts, also when we had prepared another header of the same batch. */
-  async #adopt(live: readonly DerivedBatch[]): Promise<void> {
-    const { database, lane, prepared } = this.#settings
-    for (let index = this.#agreed + 1; index <= live.length; index++) {
+  async #adopt(): Promise<void> {
+    const { database, lane, prepared, deriver } = this.#settings
+    const { live } = deriver.history
+    for (let index = this.#agreed + 1; index <= this.#posted; index++) {
       const { header, headerHash } = live[index - 1]!
       if (prepared.get(index)?.headerHash === headerHash) continue
       const adopted = { header, headerHash, attempt: 0 }
@@ -161,8 +206,8 @@ export class Committer {
   async #finalise(update: L1Update): Promise<void> {
     const { deriver, order, onFinal } = this.#settings
     const { live } = deriver.history
-    while (this.#agreed < live.length && live[this.#agreed]!.place.blockNumber <= update.final.number) this.#agreed++
-    while (this.#final < live.length && isFinal(live[this.#final]!, update.final)) {
+    while (this.#agreed < this.#posted && live[this.#agreed]!.place.blockNumber <= update.final.number) this.#agreed++
+    while (this.#final < this.#posted && isFinal(live[this.#final]!, update.final)) {
       const index = this.#final + 1
       const batch = order.closedBatch(index)
       if (batch === undefined) throw new Error(`batch ${index} is final and was never closed`)
@@ -223,9 +268,9 @@ export class Committer {
 
   async #post(batch: ClosedBatch, update: L1Update): Promise<void> {
     const { data, transactions, rollup, log } = this.#settings
-    this.#requireUnproven(batch)
     const parentHash = this.#settings.deriver.history.tip.headerHash
     const made = await data.prepare(batch)
+    this.#requireUnproven(batch, made)
     const prepared = await this.#prepare(
       batch,
       (pin) => headerOf({ batch, data: made, parentHash, pin, submitter: transactions.address }),
@@ -269,11 +314,15 @@ export class Committer {
   }
 
   /** A fraud proof hit exactly what we would post again: the contracts compute something else, and nothing is posted on doubt. */
-  #requireUnproven(batch: ClosedBatch): void {
+  #requireUnproven(batch: ClosedBatch, made: BatchData): void {
     const { deriver, lane } = this.#settings
+    const dataHash = hashDataWords(made.dataWords)
     const proven = deriver.history.fallen.find(
-      (fallen) =>
-        this.#proven.has(fallen.headerHash) && fallen.header.index === BigInt(batch.index) && holdsSame(batch, fallen),
+      ({ headerHash, header }) =>
+        this.#proven.has(headerHash) &&
+        header.index === BigInt(batch.index) &&
+        header.dataHash === dataHash &&
+        holdsSame(batch, { header }),
     )
     if (proven === undefined) return
     throw new BackfeedError('FRAUD_PROVEN', `batch ${batch.index} of lane ${lane} was proven false as it stands here`, {

@@ -17,6 +17,7 @@ export interface StandingInput {
   readonly ours: (index: number) => ClosedBatch | undefined
 }
 
+/** By what headers tell: a batch that passes may still hold other records (`isOurs`). */
 export function compareWithL1(input: StandingInput): Standing {
   const { live, agreedBefore, ours } = input
   for (let index = agreedBefore + 1; index <= live.length; index++) {
@@ -28,9 +29,8 @@ export function compareWithL1(input: StandingInput): Standing {
   return { kind: 'agreed', posted: live.length }
 }
 
-/** The same records settled to the same state: its header may differ in the block that it pins. */
-export function holdsSame(batch: ClosedBatch, theirs: DerivedBatch): boolean {
-  const { header } = theirs
+/** Settled as of the same moment to the same state: a header of ours may differ in the block that it pins. */
+export function holdsSame(batch: ClosedBatch, { header }: Pick<DerivedBatch, 'header'>): boolean {
   return (
     header.asOf === batch.asOf &&
     header.postRoot === toHex(batch.postRoot) &&

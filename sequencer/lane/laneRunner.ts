@@ -29,7 +29,7 @@ import type { Verifier } from '../verify/verifier.ts'
 import { FinalLane } from './finalLane.ts'
 import { FinalRules } from './finalRules.ts'
 import { LaneIntake } from './laneIntake.ts'
-import { readBatchFromL1 } from './rebuild.ts'
+import { holdsOurRecords, readBatchFromL1 } from './rebuild.ts'
 
 export interface LaneLimits {
   readonly aheadSeconds: number
@@ -72,6 +72,8 @@ export class LaneRunner {
   #intake: LaneIntake | undefined
   #timer: NodeJS.Timeout | undefined
   #seen = ''
+  /** What L1 told before the committer listened. */
+  #earlier: readonly LaneEvent[]
 
   private constructor(settings: LaneSettings, parts: LaneParts) {
     this.#settings = settings
@@ -81,6 +83,7 @@ export class LaneRunner {
     this.journal = parts.journal
     this.deriver = parts.deriver
     this.#prepared = parts.prepared
+    this.#earlier = parts.events
     this.final = new FinalLane(parts.rules.rules, parts.journal)
     const { limits } = settings
     this.stage = new SequenceStage({
@@ -102,11 +105,11 @@ export class LaneRunner {
     })
   }
 
-  /** Replays the journal and reconciles it with L1, which may know more (a lost disk) but must not know something else. */
+  /** Replays the journal and takes from L1 what it knows more (a lost disk). Where it knows something else, the committer waits. */
   static async open(settings: LaneSettings, l1: Pick<L1Update, 'head' | 'final'>): Promise<LaneRunner> {
     const { lane, client, contracts, database, clock, log } = settings
     const deriver = new LaneDeriver({ client, contracts, lane })
-    await deriver.catchUp(l1.head)
+    const { events } = await deriver.catchUp(l1.head)
     const { genesis } = deriver.history
     if (genesis.scheme !== Scheme.P256) {
       throw new BackfeedError('SCHEME_UNKNOWN', `lane ${lane} has signature scheme ${genesis.scheme}, not P-256`, {
@@ -121,8 +124,8 @@ export class LaneRunner {
       const openedAsOf = genesis.header.asOf
       const book = await replayLane({ journal, rules: rules.rules, openedAsOf, now: clock.now() })
       const prepared = await loadPrepared(database, lane)
-      const parts = { domain, rules, journal, deriver, book, prepared }
-      await reconcile(settings, parts)
+      const parts = { domain, rules, journal, deriver, book, prepared, events }
+      await rebuild(settings, parts)
       log.info(
         { lane, batches: book.lastIndex, positions: book.state.position, replayMs: performance.now() - startedAt },
         'lane is where its journal says',
@@ -140,7 +143,7 @@ export class LaneRunner {
   }
 
   start(parts: { verifier: Verifier; data: BatchDataSource; transactions: TxSender }): void {
-    const { limits, contracts, database, log, metrics, onPosted, onFault } = this.#settings
+    const { limits, client, contracts, blobs, database, log, metrics, onPosted, onFault } = this.#settings
     this.#intake = new LaneIntake({
       lane: this.lane,
       stage: this.stage,
@@ -158,6 +161,7 @@ export class LaneRunner {
       data: parts.data,
       database,
       prepared: this.#prepared,
+      holdsOurRecords: (batch, theirs) => holdsOurRecords({ client, contracts, blobs }, this.journal, batch, theirs),
       redateMarginSeconds: limits.redateMarginSeconds,
       retryMs: limits.retryMs,
       log: log.child({ stage: 'commit', lane: this.lane }),
@@ -171,13 +175,14 @@ export class LaneRunner {
 
   async onL1(update: L1Update): Promise<void> {
     const seen = `${update.head.hash} ${update.final.hash}`
-    let events: readonly LaneEvent[] = []
+    let events = this.#earlier
     if (seen !== this.#seen || update.reorg !== undefined) {
       await this.rules.onL1(update)
-      events = (await this.deriver.catchUp(update.head)).events
+      events = this.#earlier = [...events, ...(await this.deriver.catchUp(update.head)).events]
       this.#seen = seen
     }
     await this.committer.onL1(update, events)
+    this.#earlier = []
     this.stage.tick()
   }
 
@@ -213,31 +218,21 @@ interface LaneParts {
   readonly deriver: LaneDeriver
   readonly book: LaneBook
   readonly prepared: Awaited<ReturnType<typeof loadPrepared>>
+  readonly events: readonly LaneEvent[]
 }
 
-async function reconcile(settings: LaneSettings, parts: LaneParts): Promise<void> {
+/** Rebuilds what L1 holds and the journal does not, up to the first false batch: that one will fall. */
+async function rebuild(settings: LaneSettings, parts: LaneParts): Promise<void> {
   const { lane, client, contracts, blobs, log } = settings
   const { book, deriver, journal, rules, domain } = parts
   const { live } = deriver.history
-  const standing = compareWithL1({
-    live,
-    agreedBefore: 0,
-    ours: (index) => book.closed.get(index),
-  })
-  if (standing.kind === 'agreed') return
-  if (standing.index <= book.lastIndex || book.open !== undefined) {
-    throw new BackfeedError(
-      'LANE_DISAGREES',
-      `L1 holds another batch ${standing.index} of lane ${lane} than this journal`,
-      {
-        exitCode: ExitCode.refusedByL1,
-        details: { lane, batch: standing.index },
-      },
-    )
-  }
+  const standing = compareWithL1({ live, agreedBefore: 0, ours: (index) => book.closed.get(index) })
+  if (standing.kind === 'agreed' || standing.index <= book.lastIndex || book.open !== undefined) return
   log.warn({ lane, from: standing.index, to: live.length }, 'the journal lacks batches that L1 holds: rebuilding them')
   for (const posted of live.slice(standing.index - 1)) {
     const batch = await readBatchFromL1({ client, contracts, blobs }, posted, { rules: rules.rules, domain })
-    await adoptBatch(book, journal, batch)
+    if (await adoptBatch(book, journal, batch)) continue
+    log.error({ lane, batch: posted.header.index }, 'L1 holds a false batch, which is not rebuilt')
+    return
   }
 }

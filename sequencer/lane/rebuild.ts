@@ -5,11 +5,15 @@ import type { DerivedBatch } from '../../l1/derive/laneHistory.ts'
 import { readU32 } from '../../protocol/bigEndian.ts'
 import { RECORD_MESSAGE_BYTES, writeRecordMessage } from '../../protocol/domain.ts'
 import type { LaneRules } from '../../protocol/laneRules.ts'
+import { P256_CHUNK_BODY_BYTES } from '../../protocol/chunk.ts'
 import { P256_CHUNK_RECORDS, RECORD_BYTES } from '../../protocol/limits.ts'
 import { parseP256Key, verifyP256 } from '../../protocol/p256.ts'
 import { isEmptyRecord, SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
 import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
-import type { AdoptedBatch } from '../sequence/adopt.ts'
+import type { ClosedBatch } from '../closedBatch.ts'
+import { type AdoptedBatch, statesOurRoots } from '../sequence/adopt.ts'
+import { readBatchRows } from '../settleBatch.ts'
+import type { LaneJournal } from '../store/journal.ts'
 
 /** A batch read back from L1, for a lane whose own journal is lost. Every signature is checked again. */
 export async function readBatchFromL1(
@@ -29,12 +33,35 @@ export async function readBatchFromL1(
   return {
     asOf: header.asOf,
     l1Block: header.l1Block,
+    preRoots: chunks.map((chunk) => chunk.preRoot),
     postRoot: fromHex(header.postRoot),
     rows: rows.subarray(0, rowCount * SIGNED_RECORD_BYTES),
     rowCount,
     verdicts: verifyRows(rows, rowCount, lane),
     submittedAt,
   }
+}
+
+/** Whether L1 holds, chunk by chunk, the records and roots of our batch; bytes that nobody decodes may differ. */
+export async function holdsOurRecords(
+  settings: BatchDataSettings,
+  journal: LaneJournal,
+  batch: ClosedBatch,
+  theirs: DerivedBatch,
+): Promise<boolean> {
+  const { chunks } = await fetchBatchData(settings, theirs)
+  const ours = new Uint8Array(chunks.length * P256_CHUNK_BODY_BYTES)
+  ours.set(await readBatchRows(journal, batch))
+  const rows = Buffer.concat(chunks.map((chunk) => chunk.body))
+  for (let at = 0; at < ours.length; at += SIGNED_RECORD_BYTES) {
+    if (isEmptyRecord(ours, at) && isEmptyRecord(rows, at)) continue
+    const end = at + SIGNED_RECORD_BYTES
+    if (rows.compare(ours, at, end, at, end) !== 0) return false
+  }
+  return statesOurRoots(
+    chunks.map((chunk) => chunk.preRoot),
+    batch,
+  )
 }
 
 /** Without the padding behind the last record; a last chunk that is all padding keeps a row, so that it still is a chunk. */

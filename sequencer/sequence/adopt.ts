@@ -1,6 +1,5 @@
 import { Outcome } from '../../protocol/outcome.ts'
 import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
-import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
 import type { ClosedBatch } from '../closedBatch.ts'
 import type { WriteOperation } from '../store/database.ts'
 import { EntryKind, type JournalEntry } from '../store/entry.ts'
@@ -13,6 +12,8 @@ export interface AdoptedBatch {
   readonly l1Block: bigint
   /** What L1 holds as the root after it, 31 bytes. */
   readonly postRoot: Uint8Array
+  /** What it says the root before each chunk is; the first one's counts for nothing. */
+  readonly preRoots: readonly Uint8Array[]
   readonly rows: Uint8Array
   readonly rowCount: number
   /** Bit per row: the signature verifies. */
@@ -20,10 +21,14 @@ export interface AdoptedBatch {
   readonly submittedAt: number
 }
 
-/** Takes a batch that L1 has and the journal has not into both book and journal. Only for a lane that has not begun to accept. */
-export async function adoptBatch(book: LaneBook, journal: LaneJournal, adopted: AdoptedBatch): Promise<ClosedBatch> {
+/**
+ * Takes a batch that L1 has and the journal has not into both book and journal. False when one of its roots is: then nothing is taken.
+ * Only for a lane that has not begun to accept.
+ */
+export async function adoptBatch(book: LaneBook, journal: LaneJournal, adopted: AdoptedBatch): Promise<boolean> {
   const { asOf, rows, rowCount, verdicts, submittedAt } = adopted
   const opened = journal.length + 1
+  const undo = book.mark()
   const nowMs = submittedAt * 1000
   const open = book.begin({ asOf, openedAt: submittedAt, openedAtMs: nowMs, firstSequence: opened })
   const operations: WriteOperation[] = []
@@ -39,11 +44,10 @@ export async function adoptBatch(book: LaneBook, journal: LaneJournal, adopted: 
     book.countRow()
   }
   const batch = book.close(opened + 2, nowMs)
-  if (Buffer.compare(batch.postRoot, adopted.postRoot) !== 0) {
-    throw new BackfeedError('LANE_DISAGREES', `batch ${batch.index} on L1 settles to another root than it claims`, {
-      exitCode: ExitCode.refusedByL1,
-      details: { lane: book.lane, batch: batch.index },
-    })
+  if (!equal(batch.postRoot, adopted.postRoot) || !statesOurRoots(adopted.preRoots, batch)) {
+    undo()
+    for (const position of book.noOps.keys()) if (position >= batch.firstPosition) book.noOps.delete(position)
+    return false
   }
   const entries: JournalEntry[] = [
     { kind: EntryKind.OPENED, batch: batch.index, asOf, l1Block: adopted.l1Block },
@@ -59,5 +63,16 @@ export async function adoptBatch(book: LaneBook, journal: LaneJournal, adopted: 
     { kind: EntryKind.CLOSED, batch: batch.index, postRoot: batch.postRoot, rowCount, closedAtMs: nowMs },
   ]
   await journal.append(entries, operations)
-  return batch
+  book.state.keep()
+  return true
+}
+
+/** Chunk 0 begins where its parent ends, whatever it says (docs/protocol.md §7). */
+export function statesOurRoots(preRoots: readonly Uint8Array[], batch: ClosedBatch): boolean {
+  const { length } = batch.preRoots
+  return preRoots.length === length && preRoots.every((root, k) => k === 0 || equal(root, batch.preRoots[k]!))
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0
 }

@@ -31,7 +31,7 @@ async function derive(lane: TestLane) {
   const deriver = new LaneDeriver({ client: lane.client, contracts: lane.contracts, lane: lane.lane })
   await deriver.catchUp(await lane.client.getBlock())
   const sources = {
-    sources: [beaconSource({ url: lane.anvil.url, blockId: 'number', secondsPerSlot: 12, timeoutMs: 9000 })],
+    sources: [beaconSource({ url: lane.anvil.url, blockId: 'number', secondsPerSlot: 12, timeoutMs: 30_000 })],
   }
   const settings = { client: lane.client, contracts: lane.contracts, blobs: sources }
   const batches = await Promise.all(

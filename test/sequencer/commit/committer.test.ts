@@ -124,7 +124,7 @@ test('an operator without bond is told so, and goes on when it has one', async (
   assert.deepEqual(sequencer.queries.problems(), [])
 })
 
-test('a journal that L1 contradicts stops the start', async () => {
+test('a journal that L1 contradicts takes nothing in and says so', async () => {
   await using anvil = await startAnvil()
   await using folder = await temporaryFolder()
   await using other = await temporaryFolder()
@@ -140,8 +140,9 @@ test('a journal that L1 contradicts stops the start', async () => {
     await anvil.warp(120)
     await sequencer.idle(lane.lane, AbortSignal.timeout(30_000))
   }
-  await assert.rejects(startSequencer(sequencerConfig(lane, { folder: folder.path })), (error: Error) => {
-    assert.match(String((error.cause as Error).message), /L1 holds another batch 1/)
-    return true
-  })
+  await using sequencer = await startSequencer(sequencerConfig(lane, { folder: folder.path }))
+  const rows = lane.fleet.rows(1)
+  const { refusal } = await sequencer.sink.submit({ lane: lane.lane, rows, count: 1 })
+  assert.equal(refusal?.code, 'NOT_ACCEPTING')
+  assert.match(refusal.message, /L1 holds a batch 1 that is not this sequencer's/)
 })

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { beaconSource } from '../../l1/derive/beacon.ts'
+import { fetchBatchData } from '../../l1/derive/batchData.ts'
+import { LaneDeriver } from '../../l1/derive/laneDeriver.ts'
+import type { DerivedBatch } from '../../l1/derive/laneHistory.ts'
+import { openLaneView } from '../../l1/laneView/laneView.ts'
+import type { Chunk } from '../../protocol/chunk.ts'
+import { LaneState } from '../../protocol/laneState.ts'
+import { Outcome } from '../../protocol/outcome.ts'
+import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
+import { Settlement } from '../../protocol/settlement.ts'
+import type { TestLane } from './laneFixture.ts'
+
+export interface LaneOnL1 {
+  /** Non-empty rows, by position. */
+  readonly rows: readonly Buffer[]
+  /** What each was worth. */
+  readonly amounts: readonly number[]
+  readonly batches: readonly { readonly batch: DerivedBatch; readonly chunks: readonly Chunk[] }[]
+  /** After the newest live batch. */
+  readonly state: LaneState
+}
+
+/** The lane by L1 alone: rows in order, what each was worth, and every root computed again. Every row must settle. */
+export async function readLane(lane: TestLane): Promise<LaneOnL1> {
+  const { client, contracts } = lane
+  const head = await client.getBlock()
+  const deriver = new LaneDeriver({ client, contracts, lane: lane.lane })
+  await deriver.catchUp(head)
+  const view = await openLaneView({ client, contracts, lane: lane.lane })
+  await view.catchUp(head)
+  const beacon = beaconSource({ url: lane.anvil.url, blockId: 'number', secondsPerSlot: 12, timeoutMs: 30_000 })
+  const state = new LaneState()
+  const rows: Buffer[] = []
+  const amounts: number[] = []
+  const batches: LaneOnL1['batches'][number][] = []
+  for (const batch of deriver.history.live) {
+    const settlement = new Settlement(state, view.rules, batch.header.asOf)
+    const { chunks } = await fetchBatchData({ client, contracts, blobs: { sources: [beacon] } }, batch)
+    batches.push({ batch, chunks })
+    for (const { body } of chunks) {
+      for (let at = 0; at < body.length; at += SIGNED_RECORD_BYTES) {
+        const outcome = settlement.settle(body, at, true)
+        if (outcome === Outcome.EMPTY) continue
+        assert.equal(outcome, Outcome.SETTLED)
+        rows.push(Buffer.from(body.subarray(at, at + SIGNED_RECORD_BYTES)))
+        amounts.push(settlement.amountMicro)
+      }
+    }
+    assert.equal(`0x${Buffer.from(state.root()).toString('hex')}`, batch.header.postRoot)
+  }
+  return { rows, amounts, batches, state }
+}
