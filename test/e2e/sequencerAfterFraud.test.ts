@@ -66,7 +66,7 @@ async function postFalse(lane: TestLane): Promise<Posted> {
     const { fleet } = lane
     const build = async (lie?: Lie) => {
       const rows = Buffer.concat(STOLEN.map((evse) => fleet.sign(fleet.next(evse))))
-      const parts = { asOf: await lane.anvil.now(), bodies: [rows], domain: evil.domain }
+      const parts = { asOf: (await lane.anvil.now()) - 1, bodies: [rows], domain: evil.domain }
       return buildBatch(state, rules, lie === undefined ? parts : { ...parts, lie })
     }
     try {
