@@ -73,8 +73,12 @@ test("a batch mined again before its date, on a chain whose clock was set back, 
   const lane = await openTestLane({ anvil })
   await anvil.mine(10)
   await using sequencer = await startSequencer(waryConfig(lane, folder.path))
-  await postedAndReorganised(lane, sequencer, 2)
-  await until(() => /AsOfNotPast/.test(sequencer.queries.problems()[0]?.message ?? ''))
+  const before = await postedAndReorganised(lane, sequencer, 2)
+  const { hash } = before.transaction!
+  await until(async () => {
+    const receipt = await lane.client.getTransactionReceipt({ hash }).catch(() => undefined)
+    return receipt?.status === 'reverted' && sequencer.queries.lane(lane.lane)!.postedIndex === 0
+  })
   await anvil.warp(120)
   await sequencer.idle(lane.lane, AbortSignal.timeout(30_000))
   const [after] = await sequencer.queries.batches({ lane: lane.lane, from: 1, limit: 1 })
