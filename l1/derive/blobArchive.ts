@@ -1,8 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Hex } from 'viem'
 import { BLOB_BYTES } from '../../protocol/chunk.ts'
+import { writeAtomically } from '../../runtime/atomicFile.ts'
 import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
 import { sameBytes } from '../bytes.ts'
 
@@ -52,29 +53,4 @@ export function openBlobArchive(directory: string): BlobArchive {
 
 function digest(versionedHash: Hex, blob: Uint8Array): Uint8Array {
   return createHash('sha256').update(versionedHash).update(blob).digest()
-}
-
-/** Under another name first, synced, then renamed: a crash leaves the whole file or none. */
-async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
-  try {
-    const file = await open(temporary, 'wx')
-    try {
-      await file.writeFile(bytes)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(temporary, path)
-    const folder = await open(dirname(path), 'r')
-    try {
-      await folder.sync()
-    } finally {
-      await folder.close()
-    }
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
 }

@@ -1,7 +1,8 @@
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Hex } from 'viem'
 import { z } from 'zod'
+import { writeAtomically } from '../../runtime/atomicFile.ts'
 import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
 
 const hash = z.templateLiteral(['0x', z.string().regex(/^[0-9a-f]{64}$/)])
@@ -48,23 +49,7 @@ export class CaseFiles {
 
   /** Durable when it resolves. */
   async save(file: CaseFile): Promise<void> {
-    const path = this.#path(file.headerHash)
-    await mkdir(dirname(path), { recursive: true })
-    const temporary = `${path}.new`
-    const handle = await open(temporary, 'w')
-    try {
-      await handle.writeFile(JSON.stringify(file))
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(temporary, path)
-    const folder = await open(dirname(path), 'r')
-    try {
-      await folder.sync()
-    } finally {
-      await folder.close()
-    }
+    await writeAtomically(this.#path(file.headerHash), JSON.stringify(file))
   }
 
   /** The case is closed: the same batch, posted again, is a new one. */

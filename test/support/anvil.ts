@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process'
-import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import {
   type Account,
@@ -12,6 +11,7 @@ import {
 } from 'viem'
 import { mnemonicToAccount } from 'viem/accounts'
 import { foundry } from 'viem/chains'
+import { freePort } from '../../devnet/l1Node.ts'
 
 export interface AnvilOptions {
   port?: number
@@ -125,18 +125,6 @@ export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
     },
     now: async () => Number((await publicClient.getBlock()).timestamp),
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  const address = server.address()
-  await new Promise<void>((resolve) => server.close(() => resolve()))
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }
 
 async function waitUntilReady(
