@@ -96,7 +96,7 @@ function laneStatus(runner: LaneRunner, operator: Address): LaneStatus {
       records: book.open?.rowCount ?? 0,
       openedAtMs: book.open?.openedAtMs ?? Date.now(),
     },
-    closedIndex: book.lastIndex,
+    closedIndex: stage.lastClosed,
     postedIndex: committer.posted,
     finalIndex: committer.finalIndex,
   }

@@ -83,12 +83,21 @@ export class SequenceStage {
     return this.#queuedRows
   }
 
+  /** Index of the newest batch that is closed for good. */
   get lastClosed(): number {
-    return this.#book.lastIndex
+    let index = this.#book.lastIndex
+    while (this.#isBeingWritten(this.#book.closed.get(index))) index--
+    return index
   }
 
+  /** A closed batch; one whose closing is still being written is not there yet: the write may fail, or the process end before it. */
   closedBatch(index: number): ClosedBatch | undefined {
-    return this.#book.closed.get(index)
+    const batch = this.#book.closed.get(index)
+    return this.#isBeingWritten(batch) ? undefined : batch
+  }
+
+  #isBeingWritten(batch: ClosedBatch | undefined): boolean {
+    return batch !== undefined && batch.lastSequence > this.#settings.journal.length
   }
 
   /** `asOf` of a batch opened now, also the one to look EVSEs up by; undefined while none can be opened. */

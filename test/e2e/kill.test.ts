@@ -47,6 +47,7 @@ test(`nothing acknowledged is lost when the sequencer is killed ${KILLS} times u
         const child = await start(settings)
         target.url = child.url
         await sleep(random.int(100, 2_500), undefined, { signal: done.signal })
+        assert.equal(child.process.exitCode, null, 'the sequencer ended by itself')
         child.process.kill('SIGKILL')
         await once(child.process, 'exit')
         target.url = undefined

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { LaneState } from '../../../protocol/laneState.ts'
 import { Outcome } from '../../../protocol/outcome.ts'
 import { Settlement } from '../../../protocol/settlement.ts'
+import type { SequenceStage } from '../../../sequencer/sequence/stage.ts'
 import type { Database } from '../../../sequencer/store/database.ts'
 import { readBatchRows, settleBatch } from '../../../sequencer/settleBatch.ts'
 import { DUPLICATE } from '../../../sequencer/submission.ts'
@@ -164,6 +165,32 @@ test('a failed write leaves no trace: state rolled back, callers refused, and it
   }
   await using lane = await openLocalLane(folder.path, rules, { maxBatchRows: 44 })
   assert.equal(hex(lane.stage.book.state.root()), root)
+})
+
+test('a batch whose closing is still being written is not closed for anybody yet', async () => {
+  await using folder = await temporaryFolder()
+  const fleet = localFleet()
+  const seen: (number | undefined)[] = []
+  const look = (stage: SequenceStage | undefined): void =>
+    void seen.push(stage?.lastClosed, stage?.closedBatch(1)?.index)
+  let stage: SequenceStage | undefined
+  const wrap = (database: Database): Database => ({
+    folder: database.folder,
+    get: (key) => database.get(key),
+    getMany: (keys) => database.getMany(keys),
+    entries: (from, to, reverse) => database.entries(from, to, reverse),
+    reopen: () => database.reopen(),
+    close: () => database.close(),
+    write: async (operations) => {
+      look(stage)
+      await database.write(operations)
+    },
+  })
+  await using lane = await openLocalLane(folder.path, fleet.rules(ACTIVE_FROM), { maxBatchRows: 44, wrap })
+  stage = lane.stage
+  await sequence(lane.stage, fleet.rows(44))
+  look(stage)
+  assert.deepEqual(seen, [0, undefined, 1, 1])
 })
 
 test('batches too old for L1 are dated anew: positions stay, roots follow, and a restart agrees', async () => {
