@@ -4,7 +4,7 @@ import { LaneState } from '../../../protocol/laneState.ts'
 import { Outcome } from '../../../protocol/outcome.ts'
 import { Settlement } from '../../../protocol/settlement.ts'
 import type { SequenceStage } from '../../../sequencer/sequence/stage.ts'
-import type { Database } from '../../../sequencer/store/database.ts'
+import type { Database, WriteOperation } from '../../../sequencer/store/database.ts'
 import { readBatchRows, settleBatch } from '../../../sequencer/settleBatch.ts'
 import { DUPLICATE } from '../../../sequencer/submission.ts'
 import { ACTIVE_FROM, hex, localFleet, openLocalLane, sequence, T0, temporaryFolder } from '../localLane.ts'
@@ -128,24 +128,29 @@ test('takes nothing in while L1 finality lags by the notice, and never dates pas
   await assert.rejects(sequence(lane.stage, fleet.sign(fleet.next(0))), /NOT_ACCEPTING/)
 })
 
-test('a failed write leaves no trace: state rolled back, callers refused, and it goes on when the store does', async () => {
-  await using folder = await temporaryFolder()
-  const fleet = localFleet()
-  const rules = fleet.rules(ACTIVE_FROM)
-  const failing = { left: 0 }
-  const wrap = (database: Database): Database => ({
+/** The database with another `write`. */
+function writingBy(write: (database: Database, operations: WriteOperation[]) => Promise<void>) {
+  return (database: Database): Database => ({
     folder: database.folder,
     get: (key) => database.get(key),
     getMany: (keys) => database.getMany(keys),
     entries: (from, to, reverse) => database.entries(from, to, reverse),
     reopen: () => database.reopen(),
     close: () => database.close(),
-    write: async (operations) => {
-      // The worst kind: it reached the disk, and still was reported as failed.
-      if (failing.left === 2) await database.write(operations)
-      if (failing.left-- > 0) throw new Error('no space left on device')
-      await database.write(operations)
-    },
+    write: (operations) => write(database, operations),
+  })
+}
+
+test('a failed write leaves no trace: state rolled back, callers refused, and it goes on when the store does', async () => {
+  await using folder = await temporaryFolder()
+  const fleet = localFleet()
+  const rules = fleet.rules(ACTIVE_FROM)
+  const failing = { left: 0 }
+  const wrap = writingBy(async (database, operations) => {
+    // The worst kind: it reached the disk, and still was reported as failed.
+    if (failing.left === 2) await database.write(operations)
+    if (failing.left-- > 0) throw new Error('no space left on device')
+    await database.write(operations)
   })
   let root = ''
   {
@@ -174,17 +179,9 @@ test('a batch whose closing is still being written is not closed for anybody yet
   const look = (stage: SequenceStage | undefined): void =>
     void seen.push(stage?.lastClosed, stage?.closedBatch(1)?.index)
   let stage: SequenceStage | undefined
-  const wrap = (database: Database): Database => ({
-    folder: database.folder,
-    get: (key) => database.get(key),
-    getMany: (keys) => database.getMany(keys),
-    entries: (from, to, reverse) => database.entries(from, to, reverse),
-    reopen: () => database.reopen(),
-    close: () => database.close(),
-    write: async (operations) => {
-      look(stage)
-      await database.write(operations)
-    },
+  const wrap = writingBy(async (database, operations) => {
+    look(stage)
+    await database.write(operations)
   })
   await using lane = await openLocalLane(folder.path, fleet.rules(ACTIVE_FROM), { maxBatchRows: 44, wrap })
   stage = lane.stage
