@@ -101,7 +101,7 @@ function bondCommand(): Command {
         }),
     )
     .addCommand(
-      command('exit', 'Stop posting; the bond can be withdrawn 14 days later.').action(async (options: CallOptions) => {
+      command('exit', 'Stop posting; the bond can be withdrawn 21 days later.').action(async (options: CallOptions) => {
         const { client, contracts } = await openContext(options.config)
         await announceBondExit(callerFrom(client, options.key), contracts.rollup)
         say('exit announced')

@@ -13,6 +13,10 @@ export const contractsConfigSchema = z.strictObject({
   tariff: address,
   vault: address,
   vehicle: address,
+  forcedQueue: address,
+  attesters: address,
+  court: address,
+  promises: address,
   token: address,
   /** Where to begin reading events. */
   deployedAtBlock: z.number().int().nonnegative(),

@@ -10,8 +10,12 @@ import {
   type Transport,
   type WalletClient,
 } from 'viem'
+import { attestersAbi } from './abi/attesters.ts'
 import { bytecode } from './abi/bytecode.ts'
+import { courtAbi } from './abi/court.ts'
+import { forcedQueueAbi } from './abi/forcedQueue.ts'
 import { fraudVerifierAbi } from './abi/fraudVerifier.ts'
+import { promisesAbi } from './abi/promises.ts'
 import { registryAbi } from './abi/registry.ts'
 import { rollupAbi } from './abi/rollup.ts'
 import { tariffAbi } from './abi/tariff.ts'
@@ -30,6 +34,10 @@ export interface Deployment {
   vault: Address
   vehicle: Address
   verifier: Address
+  forcedQueue: Address
+  attesters: Address
+  court: Address
+  promises: Address
   trustedSetup: Address
   token: Address
   /** Where to begin reading events. */
@@ -60,23 +68,65 @@ export async function deploy(
   const registry = sender.addressAhead(2)
   const tariff = sender.addressAhead(3)
   const vault = sender.addressAhead(4)
+  const forcedQueue = sender.addressAhead(5)
+  const attesters = sender.addressAhead(6)
+  const court = sender.addressAhead(7)
+  const promises = sender.addressAhead(8)
   await sender.send(
     encodeDeployData({
       abi: fraudVerifierAbi,
       bytecode: bytecode.FraudVerifier,
-      args: [registry, tariff, vault, trustedSetup],
+      args: [registry, tariff, vault, forcedQueue, trustedSetup],
     }),
   )
-  await sender.send(encodeDeployData({ abi: rollupAbi, bytecode: bytecode.Rollup, args: [verifier, registry] }))
   await sender.send(
-    encodeDeployData({ abi: registryAbi, bytecode: bytecode.Registry, args: [rollup, tariff, vehicle, token] }),
+    encodeDeployData({
+      abi: rollupAbi,
+      bytecode: bytecode.Rollup,
+      args: [verifier, registry, forcedQueue, promises],
+    }),
+  )
+  await sender.send(
+    encodeDeployData({
+      abi: registryAbi,
+      bytecode: bytecode.Registry,
+      args: [rollup, tariff, vehicle, token, court],
+    }),
   )
   await sender.send(encodeDeployData({ abi: tariffAbi, bytecode: bytecode.Tariff, args: [rollup, registry] }))
   await sender.send(
-    encodeDeployData({ abi: vaultAbi, bytecode: bytecode.Vault, args: [rollup, registry, vehicle, token] }),
+    encodeDeployData({
+      abi: vaultAbi,
+      bytecode: bytecode.Vault,
+      args: [rollup, registry, vehicle, token, attesters, court],
+    }),
   )
+  await sender.send(encodeDeployData({ abi: forcedQueueAbi, bytecode: bytecode.ForcedQueue, args: [rollup, registry] }))
+  await sender.send(encodeDeployData({ abi: attestersAbi, bytecode: bytecode.Attesters, args: [rollup, vault, token] }))
+  await sender.send(
+    encodeDeployData({
+      abi: courtAbi,
+      bytecode: bytecode.Court,
+      args: [rollup, registry, vault, verifier, token],
+    }),
+  )
+  await sender.send(encodeDeployData({ abi: promisesAbi, bytecode: bytecode.Promises, args: [rollup, verifier] }))
   await sender.settle()
-  return { rollup, registry, tariff, vault, vehicle, verifier, trustedSetup, token, deployedAtBlock }
+  return {
+    rollup,
+    registry,
+    tariff,
+    vault,
+    vehicle,
+    verifier,
+    forcedQueue,
+    attesters,
+    court,
+    promises,
+    trustedSetup,
+    token,
+    deployedAtBlock,
+  }
 }
 
 /** Every amount of the protocol is in millionths; a token with other decimals would be off by powers of ten. */

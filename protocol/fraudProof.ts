@@ -34,6 +34,8 @@ export interface Proof {
   readonly dataWords: readonly Hex[]
   readonly opening: Opening
   readonly witness: Witness
+  /** A forced chunk's entries, record 24 | queuedAt u32; absent for any other chunk. */
+  readonly forced?: Hex
 }
 
 const proofParameters = [
@@ -65,12 +67,13 @@ const proofParameters = [
           { name: 'contractSiblings', type: 'bytes' },
         ],
       },
+      { name: 'forced', type: 'bytes' },
     ],
   },
 ] as const
 
 export function encodeProof(proof: Proof): Hex {
-  return encodeAbiParameters(proofParameters, [proof])
+  return encodeAbiParameters(proofParameters, [{ ...proof, forced: proof.forced ?? '0x' }])
 }
 
 /** The opening of a chunk posted as calldata. `next`: the bytes of the chunk after it, undefined after the last. */

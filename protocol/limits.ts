@@ -10,6 +10,7 @@ export const TREE_DEPTH = 20
 export const MAX_SLOTS = 1_048_576
 export const RECORD_BYTES = 24
 export const P256_SIGNATURE_BYTES = 64
+export const BLS_SIGNATURE_BYTES = 192
 export const MAX_INTERVALS = 60
 /** Exclusive, watt-hours. */
 export const MAX_ENERGY_WH = 1_048_576
@@ -41,5 +42,20 @@ export const FRAUD_COMMIT_MAX_AGE_SECONDS = 86_400
 /** Two proofs' cost at 500 gwei and 5 M gas each is 5 ether. */
 export const SLASH_WEI = 5_000_000_000_000_000_000n
 export const MIN_BOND_WEI = 10_000_000_000_000_000_000n
-/** Window, then the receipts' own 7 days. */
-export const BOND_EXIT_SECONDS = 1_209_600
+/** Of a receipt's time: its batch is posted within hours and final 7 days later. */
+export const PROMISE_SECONDS = 1_209_600
+/** Window, then the receipts' own 14 days. */
+export const BOND_EXIT_SECONDS = 1_814_400
+export const FORCED_BATCH_ENTRIES = 192
+/** A batch that leaves an entry of this age behind is refused. */
+export const FORCED_DUE_SECONDS = 43_200
+/** From this age on anyone bonded may post the lane's forced chunks. */
+export const FORCED_OPEN_SECONDS = 86_400
+export const FORCE_FEE_WEI = 500_000_000_000_000n
+export const MAX_ATTESTERS = 256
+export const MIN_STAKE_MICRO = 1_000_000_000
+/** Of a lane's escrow, that fast withdrawals may have outstanding. */
+export const FAST_LANE_BPS = 1_000
+export const DISPUTE_BOND_MICRO = 10_000_000
+export const DISPUTE_ANSWER_SECONDS = 259_200
+export const DISPUTE_TOLERANCE_BPS = 200

@@ -25,6 +25,10 @@ const CONTRACTS = {
   Vault: 'Vault.sol',
   Vehicle: 'Vehicle.sol',
   FraudVerifier: 'FraudVerifier.sol',
+  ForcedQueue: 'ForcedQueue.sol',
+  Attesters: 'Attesters.sol',
+  Court: 'Court.sol',
+  Promises: 'Promises.sol',
   TrustedSetup: 'TrustedSetup.sol',
   TestDollar: 'TestDollar.sol',
 } as const

@@ -3,6 +3,7 @@ import type { Deployment } from '../deploy.ts'
 
 /** What services are configured with. */
 export function contractsOf(deployment: Deployment): Contracts {
-  const { rollup, registry, tariff, vault, vehicle, token } = deployment
-  return { rollup, registry, tariff, vault, vehicle, token, deployedAtBlock: Number(deployment.deployedAtBlock) }
+  const { rollup, registry, tariff, vault, vehicle, forcedQueue, attesters, court, promises, token } = deployment
+  const deployedAtBlock = Number(deployment.deployedAtBlock)
+  return { rollup, registry, tariff, vault, vehicle, forcedQueue, attesters, court, promises, token, deployedAtBlock }
 }

@@ -39,7 +39,10 @@ test('parameters that depend on each other', () => {
   assert.equal(Math.floor(body / signed), limits.P256_CHUNK_RECORDS)
   assert.ok(192 + limits.BLS_CHUNK_RECORDS * limits.RECORD_BYTES <= body)
   assert.ok(limits.MIN_BOND_WEI >= 2n * limits.SLASH_WEI)
-  assert.equal(limits.BOND_EXIT_SECONDS, 2 * limits.WINDOW_SECONDS)
+  assert.equal(limits.BOND_EXIT_SECONDS, limits.WINDOW_SECONDS + limits.PROMISE_SECONDS)
+  // A receipt's batch is posted within hours; there is time left to prove it broken once that is final.
+  assert.ok(limits.PROMISE_SECONDS >= limits.WINDOW_SECONDS + 86_400)
+  assert.ok(limits.FORCED_DUE_SECONDS < limits.FORCED_OPEN_SECONDS)
   // A lane that posts a batch every 12 s stays inside the ring for longer than its window.
   assert.ok(limits.RING_SIZE * 12 > limits.WINDOW_SECONDS)
 })

@@ -10,7 +10,18 @@ const folder = mkdtempSync(join(tmpdir(), 'backfeed-config-'))
 after(() => rmSync(folder, { recursive: true }))
 const path = join(folder, 'prover.toml')
 
-const addresses = ['rollup', 'registry', 'tariff', 'vault', 'vehicle', 'token']
+const addresses = [
+  'rollup',
+  'registry',
+  'tariff',
+  'vault',
+  'vehicle',
+  'forcedQueue',
+  'attesters',
+  'court',
+  'promises',
+  'token',
+]
 const minimal = `
 [contracts]
 ${addresses.map((name, i) => `${name} = "0x${String(i + 1).padStart(40, '0')}"`).join('\n')}

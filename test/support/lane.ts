@@ -1,6 +1,7 @@
 import { createWalletClient, encodeFunctionData, type Hex, http } from 'viem'
 import { accountFromKey, connectL1, type L1Account, type L1Client, l1ConfigSchema } from '../../l1/client.ts'
 import type { Contracts } from '../../l1/contracts.ts'
+import { contractsOf } from '../../l1/operate/deployment.ts'
 import type { Caller } from '../../l1/contractCall.ts'
 import { deploy } from '../../l1/deploy.ts'
 import { depositBond, openLane, openZone } from '../../l1/operate/lanes.ts'
@@ -27,16 +28,8 @@ export async function openTestLane(anvil: Anvil): Promise<TestLane> {
   const operator = accountFromKey(anvilPrivateKey(1))
   const wallet = createWalletClient({ account: anvilAccount(0), chain: client.chain, transport: http(anvil.url) })
   const deployment = await deploy(wallet, client, {})
-  const { rollup, registry, tariff, vault, vehicle, token } = deployment
-  const contracts: Contracts = {
-    rollup,
-    registry,
-    tariff,
-    vault,
-    vehicle,
-    token,
-    deployedAtBlock: Number(deployment.deployedAtBlock),
-  }
+  const contracts = contractsOf(deployment)
+  const { rollup, registry } = contracts
   const owner: Caller = { client, account }
   const zone = await openZone(owner, registry, { publisher: account.address, certifier: account.address })
   const lane = await openLane(owner, rollup, { zone, operator: operator.address })

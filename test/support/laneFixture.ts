@@ -6,6 +6,7 @@ import { accountFromKey, connectL1, type L1Account, type L1Client, l1ConfigSchem
 import { type Caller, sendCall } from '../../l1/contractCall.ts'
 import type { Contracts } from '../../l1/contracts.ts'
 import { type Deployment, deploy } from '../../l1/deploy.ts'
+import { contractsOf } from '../../l1/operate/deployment.ts'
 import { depositBond, openLane, openZone } from '../../l1/operate/lanes.ts'
 import { enrolContracts, mintVehicles, registerEvses, signCertificate } from '../../l1/operate/registration.ts'
 import { evseDescriptorsHex } from '../../l1/operate/registration.ts'
@@ -109,7 +110,7 @@ export async function openTestLane(options: LaneFixtureOptions): Promise<TestLan
     anvil,
     client,
     deployment,
-    contracts: { rollup, registry, tariff, vault, vehicle, token, deployedAtBlock: Number(deployment.deployedAtBlock) },
+    contracts: contractsOf(deployment),
     lane,
     zone,
     fleet,

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IFraudVerifier, LaneContext, Proof, Witness} from "../interfaces/IFraudVerifier.sol";
+import {IForcedQueue} from "../interfaces/IForcedQueue.sol";
 import {IRegistry} from "../interfaces/IRegistry.sol";
 import {ITariff} from "../interfaces/ITariff.sol";
 import {IVault} from "../interfaces/IVault.sol";
@@ -24,14 +25,24 @@ contract FraudVerifier is IFraudVerifier {
     IRegistry public immutable registry;
     ITariff public immutable tariff;
     IVault public immutable vault;
+    IForcedQueue public immutable forcedQueue;
     /// @notice Holder of the KZG setup's first 64 points, as its code.
     address public immutable trustedSetup;
 
-    constructor(IRegistry registry_, ITariff tariff_, IVault vault_, address trustedSetup_) {
-        if (trustedSetup_.codehash != SetupConstants.CODE_HASH) revert WrongTrustedSetup(trustedSetup_);
+    constructor(
+        IRegistry registry_,
+        ITariff tariff_,
+        IVault vault_,
+        IForcedQueue forcedQueue_,
+        address trustedSetup_
+    ) {
+        if (trustedSetup_.codehash != SetupConstants.CODE_HASH) {
+            revert WrongTrustedSetup(trustedSetup_);
+        }
         registry = registry_;
         tariff = tariff_;
         vault = vault_;
+        forcedQueue = forcedQueue_;
         trustedSetup = trustedSetup_;
         _requireP256();
     }

@@ -26,6 +26,16 @@ struct Proof {
     bytes32[] dataWords;
     Opening opening;
     Witness witness;
+    /// A forced chunk's entries, record 24 | queuedAt u32 (§15.4).
+    bytes forced;
+}
+
+/// @notice One row of a chunk, as re-execution found it.
+struct Finding {
+    uint192 record;
+    bool settled;
+    /// micro
+    uint256 amount;
 }
 
 /// @notice What the verifier must know of the lane besides its header.

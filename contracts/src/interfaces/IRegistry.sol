@@ -75,7 +75,7 @@ interface IRegistry {
     function endEvse(uint32 lane, uint32 slot, uint32 endsAt) external;
     /// @notice Brings a contract's end forward: the lane's owner or operator, or the vehicle's owner (who supplies the descriptor).
     function endContract(uint32 lane, uint32 slot, uint32 endsAt, bytes calldata descriptor) external;
-    /// @notice Pays an EVSE's deposit to the lane's owner, 14 days after the EVSE's end. Anyone may call.
+    /// @notice Pays an EVSE's deposit to the lane's owner, 21 days after the EVSE's end. Anyone may call.
     function releaseDeposit(uint32 lane, uint32 slot, bytes calldata descriptor) external;
 
     function evseCount(uint32 lane) external view returns (uint32);

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IFraudVerifier, Opening} from "../interfaces/IFraudVerifier.sol";
-import {Bls12} from "./Bls12.sol";
+import {Bls12} from "../bls/Bls12.sol";
 import {SetupConstants} from "./TrustedSetup.sol";
 
 /// @notice Opens a blob on L1: one of its 64 chunks by that cell's EIP-7594 proof, or the first element of a chunk by EIP-4844's

@@ -14,6 +14,7 @@ library Limits {
 
     uint256 internal constant RECORD_BYTES = 24;
     uint256 internal constant P256_SIGNATURE_BYTES = 64;
+    uint256 internal constant BLS_SIGNATURE_BYTES = 192;
     uint256 internal constant MAX_INTERVALS = 60;
     /// Exclusive, watt-hours.
     uint256 internal constant MAX_ENERGY_WH = 1048576;
@@ -48,6 +49,26 @@ library Limits {
     /// Two proofs' cost at 500 gwei and 5 M gas each is 5 ether.
     uint256 internal constant SLASH_WEI = 5 ether;
     uint256 internal constant MIN_BOND_WEI = 10 ether;
-    /// Window, then the receipts' own 7 days.
-    uint256 internal constant BOND_EXIT_SECONDS = 1209600;
+    /// Of a receipt's time: its batch is posted within hours and final 7 days later.
+    uint256 internal constant PROMISE_SECONDS = 1209600;
+    /// Window, then the receipts' own 14 days.
+    uint256 internal constant BOND_EXIT_SECONDS = 1814400;
+
+    uint256 internal constant FORCED_BATCH_ENTRIES = 192;
+    /// A batch that leaves an entry of this age behind is refused.
+    uint256 internal constant FORCED_DUE_SECONDS = 43200;
+    /// From this age on anyone bonded may post the lane's forced chunks.
+    uint256 internal constant FORCED_OPEN_SECONDS = 86400;
+    uint256 internal constant FORCE_FEE_WEI = 0.0005 ether;
+
+    uint256 internal constant MAX_ATTESTERS = 256;
+    /// micro
+    uint256 internal constant MIN_STAKE_MICRO = 1000000000;
+    /// Of a lane's escrow, that fast withdrawals may have outstanding.
+    uint256 internal constant FAST_LANE_BPS = 1000;
+
+    /// micro
+    uint256 internal constant DISPUTE_BOND_MICRO = 10000000;
+    uint256 internal constant DISPUTE_ANSWER_SECONDS = 259200;
+    uint256 internal constant DISPUTE_TOLERANCE_BPS = 200;
 }

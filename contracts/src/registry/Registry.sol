@@ -43,14 +43,19 @@ contract Registry is Zones, EIP712, ReentrancyGuardTransient {
     ITariff public immutable tariff;
     IERC721 public immutable vehicle;
     IERC20 public immutable token;
+    /// @notice Ends EVSEs that equivocate, and takes from deposits.
+    address public immutable court;
 
     mapping(uint32 lane => LaneSlots) private _lanes;
 
-    constructor(IRollup rollup_, ITariff tariff_, IERC721 vehicle_, IERC20 token_) EIP712("Backfeed", "1") {
+    constructor(IRollup rollup_, ITariff tariff_, IERC721 vehicle_, IERC20 token_, address court_)
+        EIP712("Backfeed", "1")
+    {
         rollup = rollup_;
         tariff = tariff_;
         vehicle = vehicle_;
         token = token_;
+        court = court_;
     }
 
     // --- Registering

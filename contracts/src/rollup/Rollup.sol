@@ -5,6 +5,7 @@ import {Blockhash} from "@openzeppelin/contracts/utils/Blockhash.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
 import {IFraudVerifier, LaneContext} from "../interfaces/IFraudVerifier.sol";
+import {IForcedQueue} from "../interfaces/IForcedQueue.sol";
 import {IRegistry} from "../interfaces/IRegistry.sol";
 import {IRollup, LaneInfo, Submission} from "../interfaces/IRollup.sol";
 import {Domain} from "../protocol/Domain.sol";
@@ -41,14 +42,19 @@ contract Rollup is Bonds, ReentrancyGuardTransient {
 
     IFraudVerifier public immutable verifier;
     IRegistry public immutable registry;
+    IForcedQueue public immutable forcedQueue;
+    /// @notice The one contract besides a fraud proof that may slash a bond.
+    address public immutable promises;
 
     uint32 public laneCount;
     mapping(uint32 lane => Lane) private _lanes;
     mapping(bytes32 commitment => Commitment) private _commitments;
 
-    constructor(IFraudVerifier verifier_, IRegistry registry_) {
+    constructor(IFraudVerifier verifier_, IRegistry registry_, IForcedQueue forcedQueue_, address promises_) {
         verifier = verifier_;
         registry = registry_;
+        forcedQueue = forcedQueue_;
+        promises = promises_;
     }
 
     // --- Lanes

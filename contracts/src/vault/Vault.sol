@@ -7,6 +7,7 @@ import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
 import {ExactTransfer} from "../ExactTransfer.sol";
+import {IAttesters} from "../interfaces/IAttesters.sol";
 import {IRegistry} from "../interfaces/IRegistry.sol";
 import {IRollup} from "../interfaces/IRollup.sol";
 import {Claim, IVault, RootParts} from "../interfaces/IVault.sol";
@@ -32,14 +33,26 @@ contract Vault is Funding, ReentrancyGuardTransient {
     IRegistry public immutable registry;
     IERC721 public immutable vehicle;
     IERC20 public immutable token;
+    IAttesters public immutable attesters;
+    /// @notice Holds withdrawals and claws credits back.
+    address public immutable court;
 
     mapping(uint32 lane => mapping(uint32 slot => Account)) private _accounts;
 
-    constructor(IRollup rollup_, IRegistry registry_, IERC721 vehicle_, IERC20 token_) {
+    constructor(
+        IRollup rollup_,
+        IRegistry registry_,
+        IERC721 vehicle_,
+        IERC20 token_,
+        IAttesters attesters_,
+        address court_
+    ) {
         rollup = rollup_;
         registry = registry_;
         vehicle = vehicle_;
         token = token_;
+        attesters = attesters_;
+        court = court_;
     }
 
     // --- Funding and refunds

@@ -6,6 +6,10 @@ import {Rollup} from "../../src/rollup/Rollup.sol";
 import {Tariff} from "../../src/Tariff.sol";
 import {Vault} from "../../src/vault/Vault.sol";
 import {Vehicle} from "../../src/Vehicle.sol";
+import {ForcedQueue} from "../../src/forced/ForcedQueue.sol";
+import {Attesters} from "../../src/attest/Attesters.sol";
+import {Court} from "../../src/court/Court.sol";
+import {Promises} from "../../src/promise/Promises.sol";
 import {TestDollar} from "../../src/devnet/TestDollar.sol";
 import {Submission} from "../../src/interfaces/IRollup.sol";
 import {Header, HeaderLib} from "../../src/protocol/Header.sol";
@@ -25,6 +29,10 @@ abstract contract Fixture is Test {
     Vault internal vault;
     Vehicle internal vehicle;
     TestDollar internal token;
+    ForcedQueue internal forcedQueue;
+    Attesters internal attesters;
+    Court internal court;
+    Promises internal promises;
     VerifierDouble internal verifier;
 
     address internal zoneOperator;
@@ -60,10 +68,18 @@ abstract contract Fixture is Test {
         registry = Registry(vm.computeCreateAddress(address(this), nonce + 1));
         tariff = Tariff(vm.computeCreateAddress(address(this), nonce + 2));
         vault = Vault(vm.computeCreateAddress(address(this), nonce + 3));
-        deployArtifact("Rollup.sol:Rollup", abi.encode(verifier, registry));
-        deployArtifact("Registry.sol:Registry", abi.encode(rollup, tariff, vehicle, token));
+        forcedQueue = ForcedQueue(vm.computeCreateAddress(address(this), nonce + 4));
+        attesters = Attesters(vm.computeCreateAddress(address(this), nonce + 5));
+        court = Court(vm.computeCreateAddress(address(this), nonce + 6));
+        promises = Promises(vm.computeCreateAddress(address(this), nonce + 7));
+        deployArtifact("Rollup.sol:Rollup", abi.encode(verifier, registry, forcedQueue, promises));
+        deployArtifact("Registry.sol:Registry", abi.encode(rollup, tariff, vehicle, token, court));
         deployArtifact("Tariff.sol:Tariff", abi.encode(rollup, registry));
-        deployArtifact("Vault.sol:Vault", abi.encode(rollup, registry, vehicle, token));
+        deployArtifact("Vault.sol:Vault", abi.encode(rollup, registry, vehicle, token, attesters, court));
+        deployArtifact("ForcedQueue.sol:ForcedQueue", abi.encode(rollup, registry));
+        deployArtifact("Attesters.sol:Attesters", abi.encode(rollup, vault, token));
+        deployArtifact("Court.sol:Court", abi.encode(rollup, registry, vault, verifier, token));
+        deployArtifact("Promises.sol:Promises", abi.encode(rollup, verifier));
 
         vm.prank(zoneOperator);
         zone = registry.openZone(publisher, certifier);

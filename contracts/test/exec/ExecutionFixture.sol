@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {FraudVerifier} from "../../src/fraud/FraudVerifier.sol";
 import {IFraudVerifier, LaneContext, Opening, Proof, Witness} from "../../src/interfaces/IFraudVerifier.sol";
+import {IForcedQueue} from "../../src/interfaces/IForcedQueue.sol";
 import {IRegistry} from "../../src/interfaces/IRegistry.sol";
 import {ITariff} from "../../src/interfaces/ITariff.sol";
 import {IVault} from "../../src/interfaces/IVault.sol";
@@ -37,7 +38,11 @@ abstract contract ExecutionFixture is Test {
     function setUp() public virtual {
         l1 = new FakeL1();
         verifier = new FraudVerifier(
-            IRegistry(address(l1)), ITariff(address(l1)), IVault(address(l1)), address(new TrustedSetup())
+            IRegistry(address(l1)),
+            ITariff(address(l1)),
+            IVault(address(l1)),
+            IForcedQueue(address(l1)),
+            address(new TrustedSetup())
         );
         lane = new ReferenceLane();
         lane.setAsOf(AS_OF);

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {FraudVerifier} from "../../src/fraud/FraudVerifier.sol";
 import {IFraudVerifier, LaneContext} from "../../src/interfaces/IFraudVerifier.sol";
+import {IForcedQueue} from "../../src/interfaces/IForcedQueue.sol";
 import {IRegistry} from "../../src/interfaces/IRegistry.sol";
 import {ITariff} from "../../src/interfaces/ITariff.sol";
 import {IVault} from "../../src/interfaces/IVault.sol";
@@ -15,7 +16,11 @@ import {FakeL1} from "./FakeL1.sol";
 contract FullChunkTest is Test {
     FakeL1 internal l1 = new FakeL1();
     FraudVerifier internal verifier = new FraudVerifier(
-        IRegistry(address(l1)), ITariff(address(l1)), IVault(address(l1)), address(new TrustedSetup())
+        IRegistry(address(l1)),
+        ITariff(address(l1)),
+        IVault(address(l1)),
+        IForcedQueue(address(l1)),
+        address(new TrustedSetup())
     );
     Header internal header;
     LaneContext internal context;

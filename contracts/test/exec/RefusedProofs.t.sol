@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {FraudVerifier} from "../../src/fraud/FraudVerifier.sol";
 import {IFraudVerifier, LaneContext, Proof} from "../../src/interfaces/IFraudVerifier.sol";
+import {IForcedQueue} from "../../src/interfaces/IForcedQueue.sol";
 import {IRegistry} from "../../src/interfaces/IRegistry.sol";
 import {ITariff} from "../../src/interfaces/ITariff.sol";
 import {IVault} from "../../src/interfaces/IVault.sol";
@@ -161,7 +162,7 @@ contract RefusedProofsTest is ExecutionFixture {
     function test_constructor_wrongSetup_reverts() public {
         address wrong = address(l1);
         vm.expectRevert(abi.encodeWithSelector(IFraudVerifier.WrongTrustedSetup.selector, wrong));
-        new FraudVerifier(IRegistry(wrong), ITariff(wrong), IVault(wrong), wrong);
+        new FraudVerifier(IRegistry(wrong), ITariff(wrong), IVault(wrong), IForcedQueue(wrong), wrong);
     }
 
     // --- Helpers

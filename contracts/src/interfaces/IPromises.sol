@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Header} from "../protocol/Header.sol";
+
+/// @notice A sequencer's word for one record (docs/protocol.md §13, §15.9).
+struct Receipt {
+    uint32 lane;
+    uint64 firstPosition;
+    uint32 count;
+    /// Seconds.
+    uint32 time;
+    bytes32 root;
+    /// secp256k1, r ‖ s ‖ v, over the EIP-712 MicroBatch.
+    bytes signature;
+    uint64 position;
+    /// record ‖ signature
+    bytes row;
+    bytes32[] path;
+}
+
+/// @notice Where the batch's chunk stands, and what it holds.
+struct PromiseEvidence {
+    uint32 chunk;
+    /// The two subtree roots and the lane leaf that make the chunk's pre-root.
+    bytes32 evseRoot;
+    bytes32 contractRoot;
+    bytes32 laneLeaf;
+    /// abi.encode(Proof): its opening; on a BLS lane, when the aggregate is what is false, its witness too.
+    bytes proof;
+}
+
+/// @notice Broken promises are slashed.
+interface IPromises {
+    event PromiseBroken(
+        uint32 indexed lane, uint64 indexed position, address indexed signer, address reporter, uint256 reward
+    );
+
+    error BadReceipt();
+    error PositionOutOfRange(uint64 position);
+    error ReceiptExpired(uint256 expiredAt);
+    error PromiseKept(uint64 position);
+    error NotCovered(uint64 position);
+    error AlreadySlashed(bytes32 receipt);
+
+    /// @param parent of the header; read only for its first chunk
+    function brokenPromise(
+        Receipt calldata receipt,
+        Header calldata header,
+        Header calldata parent,
+        PromiseEvidence calldata evidence
+    ) external;
+}
