@@ -1,14 +1,19 @@
 import { Command } from 'commander'
 import { createWalletClient, custom, type Address } from 'viem'
 import { deploy } from '../l1/deploy.ts'
-import { announceBondExit, depositBond, openLane, openZone, withdrawBond } from '../l1/operate/lanes.ts'
+import { announceBondExit, cancelBondExit, depositBond, openLane, openZone, withdrawBond } from '../l1/operate/lanes.ts'
 import { contractsOf } from '../l1/operate/deployment.ts'
+import { readBond } from '../l1/operate/standing.ts'
 import { mintVehicles } from '../l1/operate/registration.ts'
+import { describeBond, laneCommand } from './laneCommands.ts'
 import { keygenCommand } from './keygenCommand.ts'
 import { callerFrom, openClient, openContext } from './operatorConfig.ts'
 import { address, etherAmount, id } from './options.ts'
+import { say } from './output.ts'
 import { certifyCommand, consentCommand, enrolCommand, registerEvsesCommand } from './registrationCommands.ts'
+import { contractCommand, evseCommand } from './slotCommands.ts'
 import { pricesCommand, tariffCommand } from './tariffCommands.ts'
+import { zoneCommand } from './zoneCommands.ts'
 
 const CONFIG = ['--config <file>', 'TOML with [l1] and [contracts]; a service’s own file serves'] as const
 const KEY = ['--key <file>', 'file with the hex key of the account that calls'] as const
@@ -20,12 +25,16 @@ export function adminCommand(): Command {
     .addCommand(deployCommand())
     .addCommand(openZoneCommand())
     .addCommand(openLaneCommand())
+    .addCommand(zoneCommand())
+    .addCommand(laneCommand())
     .addCommand(bondCommand())
     .addCommand(certifyCommand())
     .addCommand(registerEvsesCommand())
+    .addCommand(evseCommand())
     .addCommand(mintVehicleCommand())
     .addCommand(consentCommand())
     .addCommand(enrolCommand())
+    .addCommand(contractCommand())
     .addCommand(tariffCommand())
     .addCommand(pricesCommand())
 }
@@ -108,6 +117,25 @@ function bondCommand(): Command {
       }),
     )
     .addCommand(
+      command('cancel-exit', 'Take an announced exit back; the account may post again.').action(
+        async (options: CallOptions) => {
+          const { client, contracts } = await openContext(options.config)
+          await cancelBondExit(callerFrom(client, options.key), contracts.rollup)
+          say('exit cancelled')
+        },
+      ),
+    )
+    .addCommand(
+      new Command('show')
+        .description('Show an account’s bond, and whether it may post.')
+        .option(...CONFIG)
+        .requiredOption('--account <address>', 'whose bond', address)
+        .action(async (options: { config?: string; account: Address }) => {
+          const { client, contracts } = await openContext(options.config)
+          say(describeBond(await readBond(client, contracts.rollup, options.account)))
+        }),
+    )
+    .addCommand(
       command('withdraw', 'Take the bond out after the exit’s delay.')
         .requiredOption('--to <address>', 'where the ether goes', address)
         .action(async (options: CallOptions & { to: Address }) => {
@@ -129,8 +157,4 @@ function mintVehicleCommand(): Command {
       const [vehicle] = await mintVehicles(callerFrom(client, options.key), contracts.vehicle, [options.owner])
       say(`vehicle ${vehicle}`)
     })
-}
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`)
 }

@@ -10,6 +10,7 @@ import { withdraw, withdrawMany } from '../bridge/withdraw.ts'
 import { BackfeedError, ExitCode } from '../runtime/errors.ts'
 import { callerFrom, type OperatorContext, openContext } from './operatorConfig.ts'
 import { address, id, tokenAmount } from './options.ts'
+import { say } from './output.ts'
 
 const CONFIG = ['--config <file>', 'TOML with [l1] and [contracts]; a service’s own file serves'] as const
 const KEY = ['--key <file>', 'file with the hex key of the account that pays the gas'] as const
@@ -169,8 +170,4 @@ function printCredits(replay: LaneReplay, credits: readonly ContractCredit[]): v
 
 function bigintsAsStrings(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? value.toString() : value
-}
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`)
 }

@@ -50,6 +50,15 @@ export function hex(bytes: number): (text: string) => Hex {
   }
 }
 
+/** A moment in seconds since the epoch: an ISO 8601 time with a zone, to the second. */
+export function instant(text: string): number {
+  const seconds = Date.parse(text) / 1000
+  if (!/(Z|[+-]\d\d:\d\d)$/.test(text) || !Number.isInteger(seconds) || seconds < 0 || seconds >= 0xffffffff) {
+    throw new InvalidArgumentError('A time like 2026-09-22T17:15:00Z.')
+  }
+  return seconds
+}
+
 /** Start of a settlement period: an ISO 8601 time with a zone, at a whole quarter of an hour. */
 export function periodAt(text: string): number {
   const seconds = Date.parse(text) / 1000

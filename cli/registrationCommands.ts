@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { registryAbi } from '../l1/abi/registry.ts'
 import { fromHex } from '../l1/bytes.ts'
 import { accountFromKeyFile } from '../l1/client.ts'
+import type { Caller } from '../l1/contractCall.ts'
 import {
   enrolContracts,
   evseDescriptorsHex,
@@ -17,8 +18,9 @@ import type { ContractDescriptor, EvseDescriptor } from '../protocol/descriptor.
 import { MAX_CAPACITY_WH, MAX_RATED_W } from '../protocol/limits.ts'
 import { BackfeedError, ExitCode } from '../runtime/errors.ts'
 import { type InputRow, readInputRows } from './csvInput.ts'
-import { callerFrom, openContext } from './operatorConfig.ts'
+import { callerFrom, type OperatorContext, openContext } from './operatorConfig.ts'
 import { hex, id, tokenAmount, wholeNumber } from './options.ts'
+import { say } from './output.ts'
 import { degrees } from './degrees.ts'
 
 const CONFIG = ['--config <file>', 'TOML with [l1] and [contracts]; a service’s own file serves'] as const
@@ -28,7 +30,7 @@ const EVSES_FILE = [
 ] as const
 const CONTRACTS_FILE = [
   '--contracts <file>',
-  'CSV: vehicle (token id), incentiveBps (10 000 = the tariff), capacityWh (Wh), consent (0x…, or 0x for one’s own)',
+  'CSV: vehicle (token id), incentiveBps (10 000 = the tariff), capacityWh (Wh), consent (0x…, or 0x for one’s own), vehicleKey (0x, x ‖ y; may be left out)',
 ] as const
 const DAYS = ['--days <count>', 'how long the signature holds', wholeNumber(1, 365), 7] as const
 
@@ -71,13 +73,22 @@ export function registerEvsesCommand(): Command {
     .requiredOption(...EVSES_FILE)
     .requiredOption('--certificate <file>', 'what `certify` printed')
     .action(async (options: { config?: string; key: string; lane: number; evses: string; certificate: string }) => {
-      const { client, contracts } = await openContext(options.config)
-      const evses = readInputRows(options.evses).map(evseOf)
-      const certificate = readCertificate(options.certificate)
-      const what = { lane: options.lane, evses, certificate }
-      const firstSlot = await registerEvses(callerFrom(client, options.key), contracts, what)
-      say(`EVSEs ${firstSlot} to ${firstSlot + evses.length - 1}`)
+      const context = await openContext(options.config)
+      const { firstSlot, count } = await registerFromFiles(callerFrom(context.client, options.key), context, options)
+      say(`EVSEs ${firstSlot} to ${firstSlot + count - 1}`)
     })
+}
+
+/** Registers the EVSEs of a CSV file with the certificate of another. */
+export async function registerFromFiles(
+  caller: Caller,
+  { contracts }: OperatorContext,
+  files: { lane: number; evses: string; certificate: string },
+): Promise<{ firstSlot: number; count: number }> {
+  const evses = readInputRows(files.evses).map(evseOf)
+  const certificate = readCertificate(files.certificate)
+  const firstSlot = await registerEvses(caller, contracts, { lane: files.lane, evses, certificate })
+  return { firstSlot, count: evses.length }
 }
 
 export function consentCommand(): Command {
@@ -142,8 +153,14 @@ function contractOf(row: InputRow): ContractDescriptor {
     vehicle: row.read('vehicle', (text) => BigInt(wholeNumber(1)(text))),
     incentiveBps: row.read('incentiveBps', wholeNumber(0, 0xffff)),
     capacityWh: row.read('capacityWh', wholeNumber(1, MAX_CAPACITY_WH - 1)),
-    vehicleKey: undefined,
+    vehicleKey: vehicleKeyOf(row),
   }
+}
+
+/** Optional: with it the vehicle can sign counter-readings (docs/protocol.md §12). */
+function vehicleKeyOf(row: InputRow): Uint8Array | undefined {
+  const text = row.readOptional('vehicleKey', (found) => found)
+  return text === undefined || text === '' ? undefined : fromHex(row.read('vehicleKey', hex(64)))
 }
 
 const certificateSchema = z.object({
@@ -168,8 +185,4 @@ function readCertificate(path: string): Signed {
 /** By the chain's clock. */
 async function deadlineIn(client: { getBlock(): Promise<{ timestamp: bigint }> }, days: number): Promise<bigint> {
   return (await client.getBlock()).timestamp + BigInt(days) * 86_400n
-}
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`)
 }

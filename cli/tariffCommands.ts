@@ -2,14 +2,18 @@ import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
 import { parse as parseToml } from 'smol-toml'
 import { z } from 'zod'
+import { dollars } from '../bridge/money.ts'
+import { tariffAbi } from '../l1/abi/tariff.ts'
+import { openLaneView } from '../l1/laneView/laneView.ts'
 import { setPrices, setTariff } from '../l1/operate/tariffs.ts'
-import { MAX_PRICE_NANO } from '../protocol/limits.ts'
+import { MAX_PRICE_NANO, PERIOD_SECONDS } from '../protocol/limits.ts'
 import { type Tariff, tariffFrom, tariffProblem } from '../protocol/tariff.ts'
 import { parseConfig } from '../runtime/config.ts'
 import { BackfeedError, ExitCode } from '../runtime/errors.ts'
 import { readInputRows } from './csvInput.ts'
 import { callerFrom, openContext } from './operatorConfig.ts'
-import { id, periodAt } from './options.ts'
+import { id, periodAt, wholeNumber } from './options.ts'
+import { isoTime, say } from './output.ts'
 
 const CONFIG = ['--config <file>', 'TOML with [l1] and [contracts]; a service’s own file serves'] as const
 
@@ -28,7 +32,25 @@ export function tariffCommand(): Command {
       await setTariff(callerFrom(client, options.key), contracts.tariff, what)
       say(`tariff of lane ${options.lane} set`)
     })
-  return new Command('tariff').description('What a lane pays for.').addCommand(set)
+  return new Command('tariff').description('What a lane pays for.').addCommand(set).addCommand(showTariffCommand())
+}
+
+function showTariffCommand(): Command {
+  return new Command('show')
+    .description('Show the versions of a lane’s tariff, those of the future too.')
+    .option(...CONFIG)
+    .requiredOption('--lane <id>', 'the lane', id)
+    .action(async (options: { config?: string; lane: number }) => {
+      const { client, contracts } = await openContext(options.config)
+      const view = await openLaneView({ client, contracts, lane: options.lane })
+      await view.catchUp(await client.getBlock())
+      const { tariffs } = view.rules
+      if (tariffs.length === 0) say('no tariff yet: nothing settles')
+      for (const [version, { fromPeriod, tariff }] of tariffs.entries()) {
+        say(`version ${version}, from ${isoTime(fromPeriod * PERIOD_SECONDS)}`)
+        say(`  ${JSON.stringify(tariff)}`)
+      }
+    })
 }
 
 export function pricesCommand(): Command {
@@ -45,7 +67,31 @@ export function pricesCommand(): Command {
       for (const run of runs) await setPrices(caller, contracts.tariff, { zone: options.zone, ...run })
       say(`${runs.reduce((sum, run) => sum + run.nano.length, 0)} periods in ${runs.length} transactions`)
     })
-  return new Command('prices').description('What a zone’s grid events are worth.').addCommand(set)
+  return new Command('prices')
+    .description('What a zone’s grid events are worth.')
+    .addCommand(set)
+    .addCommand(showPricesCommand())
+}
+
+function showPricesCommand(): Command {
+  return new Command('show')
+    .description('Show the prices of a zone’s periods, token per kWh; 0 is no event.')
+    .option(...CONFIG)
+    .requiredOption('--zone <id>', 'the zone', id)
+    .requiredOption('--from <time>', 'first period', periodAt)
+    .option('--count <periods>', 'how many, 15 minutes each', wholeNumber(1, 2_976), 96)
+    .action(async (options: { config?: string; zone: number; from: number; count: number }) => {
+      const { client, contracts } = await openContext(options.config)
+      for (let period = options.from; period < options.from + options.count; period++) {
+        const nano = await client.readContract({
+          address: contracts.tariff,
+          abi: tariffAbi,
+          functionName: 'price',
+          args: [options.zone, period],
+        })
+        say(`${isoTime(period * PERIOD_SECONDS)}  ${dollars(BigInt(nano))}`)
+      }
+    })
 }
 
 /** A call for each run of consecutive periods, of a month at most: some 9 million gas. */
@@ -119,8 +165,4 @@ function readTariff(path: string): Tariff {
   if (problem !== undefined)
     throw new BackfeedError('TARIFF_INVALID', `${path}: ${problem}`, { exitCode: ExitCode.usage })
   return tariff
-}
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`)
 }

@@ -44,6 +44,12 @@ export async function announceBondExit(caller: Caller, rollup: Address): Promise
   await sendCall(caller, { to: rollup, data, label: 'announce the exit of the bond' })
 }
 
+/** Takes an announced exit back; the caller may post again. */
+export async function cancelBondExit(caller: Caller, rollup: Address): Promise<void> {
+  const data = encodeFunctionData({ abi: rollupAbi, functionName: 'cancelBondExit' })
+  await sendCall(caller, { to: rollup, data, label: 'cancel the exit of the bond' })
+}
+
 export async function withdrawBond(caller: Caller, rollup: Address, to: Address): Promise<void> {
   const data = encodeFunctionData({ abi: rollupAbi, functionName: 'withdrawBond', args: [to] })
   await sendCall(caller, { to: rollup, data, label: 'withdraw the bond' })

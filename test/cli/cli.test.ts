@@ -160,7 +160,104 @@ test('from nothing to a funded lane by the operators’ commands alone', { timeo
     const poor = await backfeed(['bridge', 'fund', ...as('zone'), '--lane', '0', '--amount', '5'])
     assert.equal(poor.code, 5, 'the zone has no token yet')
     assert.match(await succeed(['bridge', 'credit', '--config', config, '--lane', '0']), /newest batch 0/)
+
+    const shown = ['--config', config, '--lane', '0']
+    assert.match(await succeed(['admin', 'tariff', 'show', ...shown]), /^version 0, from 2026-09-22T16:00:00Z/)
+    const evening = ['--zone', '0', '--from', '2026-09-22T17:00:00Z', '--count', '2']
+    assert.equal(
+      await succeed(['admin', 'prices', 'show', '--config', config, ...evening]),
+      '2026-09-22T17:00:00Z  0.250000\n2026-09-22T17:15:00Z  0.000000',
+    )
     await succeed(['admin', 'bond', 'exit', ...as('operator')])
+    assert.match(await succeed(['admin', 'lane', 'show', ...shown]), /bond 10 ether \(leaving/)
+    assert.equal((await backfeed(['admin', 'lane', 'reopen', ...as('owner'), '--lane', '0'])).code, 2)
+    assert.match(await succeed(['admin', 'lane', 'reopen', ...as('operator'), '--lane', '0']), /exit cancelled/)
+    assert.equal(
+      await succeed(['admin', 'bond', 'show', '--config', config, '--account', who.operator!]),
+      'bond 10 ether',
+    )
+  } finally {
+    files.remove()
+  }
+})
+
+test('keys are replaced, slots ended, and lanes and zones change hands', { timeout: 400_000 }, async () => {
+  const files = inFolder()
+  await using node = await startL1Node({ startSeconds: Date.UTC(2026, 8, 22, 15) / 1000 })
+  try {
+    const config = files.path('l1.toml')
+    writeFileSync(config, `[l1]\nrpcUrl = "${node.url}"\n`)
+    const who: Record<string, string> = {}
+    for (const name of ['zone', 'owner', 'next']) {
+      who[name] = (await succeed(['admin', 'keygen', '--out', files.path(name)])).replace('address ', '')
+      await node.setBalance(who[name] as `0x${string}`, 100n * 10n ** 18n)
+    }
+    const as = (name: string): string[] => ['--config', config, '--key', files.path(name)]
+    const contracts = await succeed(['admin', 'deploy', ...as('zone')])
+    writeFileSync(config, `${readFileSync(config, 'utf8')}${contracts}\n`)
+    await succeed(['admin', 'open-zone', ...as('zone'), '--publisher', who.zone!, '--certifier', who.zone!])
+    await succeed(['admin', 'open-lane', ...as('owner'), '--zone', '0', '--operator', who.owner!])
+
+    const charger = async (name: string): Promise<string[]> => {
+      const key = (await succeed(['admin', 'keygen', '--kind', 'evse', '--out', files.path(name)])).split(' ').at(-1)
+      const csv = files.path(`${name}.csv`)
+      writeFileSync(csv, `publicKey,ratedW,lat,lon,radiusM,deposit\n${key},11000,52.52,13.405,50,0\n`)
+      const what = ['--lane', '0', '--evses', csv]
+      writeFileSync(files.path(`${name}.cert`), await succeed(['admin', 'certify', ...as('zone'), ...what]))
+      return [...what, '--certificate', files.path(`${name}.cert`)]
+    }
+    await succeed(['admin', 'register-evses', ...as('owner'), ...(await charger('first'))])
+    const rotated = await succeed([
+      'admin',
+      'evse',
+      'rotate',
+      ...as('owner'),
+      ...(await charger('second')),
+      '--slot',
+      '0',
+    ])
+    assert.match(rotated, /^EVSE 1 replaces EVSE 0, which ends at 2026-09-22T15:\d\d:\d\dZ$/)
+    const listed = await succeed(['admin', 'evse', 'list', '--config', config, '--lane', '0'])
+    assert.match(listed, /^0 {2}11000 W, from 2026-\S+ to 2026-\S+\n1 {2}11000 W, from 2026-\S+Z$/)
+    const again = await backfeed(['admin', 'evse', 'end', ...as('owner'), '--lane', '0', '--slot', '0'])
+    assert.match(again.err, /EndNotForward/)
+    assert.equal(again.code, 5)
+    const early = ['--lane', '0', '--slot', '1', '--at', '2026-09-22T15:10:00Z']
+    assert.match((await backfeed(['admin', 'evse', 'end', ...as('zone'), ...early])).err, /EndTooSoon/)
+    const locked = await backfeed(['admin', 'evse', 'release-deposit', ...as('owner'), '--lane', '0', '--slot', '0'])
+    assert.match(locked.err, /DepositLocked/)
+
+    const zone = ['--zone', '0']
+    await succeed([
+      'admin',
+      'zone',
+      'set-roles',
+      ...as('zone'),
+      ...zone,
+      '--publisher',
+      who.next!,
+      '--certifier',
+      who.next!,
+    ])
+    await succeed(['admin', 'zone', 'propose-operator', ...as('zone'), ...zone, '--operator', who.next!])
+    assert.equal((await backfeed(['admin', 'zone', 'accept-operator', ...as('owner'), ...zone])).code, 5)
+    await succeed(['admin', 'zone', 'accept-operator', ...as('next'), ...zone])
+    assert.equal(
+      await succeed(['admin', 'zone', 'show', '--config', config, ...zone]),
+      `operator ${who.next}\npublisher ${who.next}\ncertifier ${who.next}`,
+    )
+    assert.equal((await backfeed(['admin', 'zone', 'show', '--config', config, '--zone', '1'])).code, 2)
+
+    const lane = ['--lane', '0']
+    await succeed(['admin', 'lane', 'set-operator', ...as('owner'), ...lane, '--operator', who.next!])
+    await succeed(['admin', 'lane', 'propose-owner', ...as('owner'), ...lane, '--owner', who.next!])
+    await succeed(['admin', 'lane', 'accept-owner', ...as('next'), ...lane])
+    assert.match(await succeed(['admin', 'lane', 'reopen', ...as('next'), ...lane]), /10 ether deposited/)
+    assert.match(
+      await succeed(['admin', 'lane', 'show', '--config', config, ...lane]),
+      new RegExp(`owner ${who.next}, operator ${who.next}\n[^]*bond 10 ether$`),
+    )
+    assert.equal((await backfeed(['admin', 'lane', 'show', '--config', config, '--lane', '7'])).code, 5)
   } finally {
     files.remove()
   }
