@@ -1,5 +1,4 @@
 import { createKzgContext, type KzgContext } from '../l1/kzgCompute.ts'
-import { RECORDS_PER_BLOB } from '../protocol/chunk.ts'
 import { silentLogger } from '../runtime/log.ts'
 import { BatchBuilder } from '../sequencer/batch/builder.ts'
 import { writeBlobs } from '../sequencer/batch/chunks.ts'
@@ -10,6 +9,7 @@ import { openLocalLane } from './localLane.ts'
 import { measure } from './measure.ts'
 import { settleAll } from './settleJournal.ts'
 import { inTurn, LANE, splitRows, Workload } from './workload.ts'
+import { P256_LAYOUT } from '../protocol/scheme.ts'
 
 const EVSES = 2_000
 
@@ -22,8 +22,8 @@ export const batchBuild: Benchmark = {
 
 async function run(rounds: number): Promise<BenchResult> {
   const workload = new Workload({ evses: EVSES, keys: false })
-  await using lane = await openLocalLane(workload, { maxBatchRows: RECORDS_PER_BLOB })
-  const count = (rounds + WARM_UPS) * RECORDS_PER_BLOB
+  await using lane = await openLocalLane(workload, { maxBatchRows: P256_LAYOUT.blobRecords })
+  const count = (rounds + WARM_UPS) * P256_LAYOUT.blobRecords
   const rows = workload.rows(inTurn({ next: 0 }, { from: 0, step: 1, end: EVSES }, count), count)
   await settleAll(lane.stage, splitRows(rows, 256))
   const batches = lane.closed.splice(0)
@@ -46,7 +46,7 @@ async function run(rounds: number): Promise<BenchResult> {
         mainThreadMs: spent.threadSeconds * 1e3,
         buildCpuMs: spent.cpuSeconds * 1e3,
         kzgCpuMs: limit.cpuSeconds * 1e3,
-        cpuMicrosARecord: (spent.cpuSeconds / RECORDS_PER_BLOB) * 1e6,
+        cpuMicrosARecord: (spent.cpuSeconds / P256_LAYOUT.blobRecords) * 1e6,
       }
     })
     return { ratios: { cpuOverKzg: cpuOverKzg!, wallOverKzg: wallOverKzg! }, figures }

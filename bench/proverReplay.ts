@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os'
 import type { DerivedBatch, DerivedGenesis } from '../l1/derive/laneHistory.ts'
 import { toHex } from '../l1/bytes.ts'
-import { type BatchHeader, genesisHeader, hashHeader, Scheme } from '../protocol/batchHeader.ts'
-import { type Chunk, P256_CHUNK_BODY_BYTES, RECORDS_PER_BLOB } from '../protocol/chunk.ts'
+import { type BatchHeader, genesisHeader, hashHeader } from '../protocol/batchHeader.ts'
+import type { Chunk } from '../protocol/chunk.ts'
 import { SIGNED_RECORD_BYTES } from '../protocol/record.ts'
 import { LaneChecker } from '../prover/replay/laneChecker.ts'
 import { SignaturePool } from '../prover/replay/signaturePool.ts'
@@ -14,6 +14,7 @@ import { measure } from './measure.ts'
 import { Feeder } from './p256.ts'
 import { openWiredLane, type WiredLane } from './wiredLane.ts'
 import { ACTIVE_FROM, LANE, OWNER, Workload } from './workload.ts'
+import { P256_LAYOUT, Scheme } from '../protocol/scheme.ts'
 
 const REQUEST_RECORDS = 256
 const WAITING = 16
@@ -28,7 +29,7 @@ export const proverReplay: Benchmark = {
 async function run(options: BenchOptions): Promise<BenchResult> {
   const workload = new Workload({ evses: options.evses, keys: true })
   const feeder = new Feeder(workload, 1)
-  const records = (options.quick ? 2 : 6) * RECORDS_PER_BLOB
+  const records = (options.quick ? 2 : 6) * P256_LAYOUT.blobRecords
   await using bare = new BareVerify(workload, feeder.next(Math.ceil(options.evses / REQUEST_RECORDS)).rows)
   await using wired = await openWiredLane(workload)
   const verifier = new SignaturePool({ workers: availableParallelism() })
@@ -108,8 +109,8 @@ async function derive(
 ): Promise<{ batch: DerivedBatch; chunks: Chunk[] }> {
   const rows = await readBatchRows(wired.lane.journal, closed)
   const chunks = closed.preRoots.map((preRoot, k) => {
-    const body = new Uint8Array(P256_CHUNK_BODY_BYTES)
-    body.set(rows.subarray(k * P256_CHUNK_BODY_BYTES, (k + 1) * P256_CHUNK_BODY_BYTES))
+    const body = new Uint8Array(P256_LAYOUT.bodyBytes)
+    body.set(rows.subarray(k * P256_LAYOUT.bodyBytes, (k + 1) * P256_LAYOUT.bodyBytes))
     return { preRoot, body }
   })
   const header: BatchHeader = {

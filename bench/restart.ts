@@ -1,4 +1,3 @@
-import { RECORDS_PER_BLOB } from '../protocol/chunk.ts'
 import { replayLane } from '../sequencer/sequence/replay.ts'
 import { EntryKind } from '../sequencer/store/entry.ts'
 import { type Benchmark, type BenchOptions, type BenchResult, medians } from './benchmark.ts'
@@ -7,6 +6,7 @@ import { defaults, openLocalLane } from './localLane.ts'
 import { measure } from './measure.ts'
 import { scattered, settleAll } from './settleJournal.ts'
 import { ACTIVE_FROM, NOW, splitRows, Workload } from './workload.ts'
+import { P256_LAYOUT } from '../protocol/scheme.ts'
 
 const EVSES = 10_000
 
@@ -21,7 +21,7 @@ export const restart: Benchmark = {
 async function run({ rounds, quick }: BenchOptions): Promise<BenchResult> {
   const workload = new Workload({ evses: EVSES, keys: false })
   const records = quick ? 131_072 : 524_288
-  await using lane = await openLocalLane(workload, { maxBatchRows: defaults.batch.maxBlobs * RECORDS_PER_BLOB })
+  await using lane = await openLocalLane(workload, { maxBatchRows: defaults.batch.maxBlobs * P256_LAYOUT.blobRecords })
   const rows = workload.rows(scattered(EVSES, records), records)
   await settleAll(lane.stage, splitRows(rows, 256))
   const root = Buffer.from(lane.stage.book.state.root()).toString('hex')

@@ -1,4 +1,3 @@
-import { RECORDS_PER_BLOB } from '../protocol/chunk.ts'
 import type { SequenceStage } from '../sequencer/sequence/stage.ts'
 import { RESULT_BYTES } from '../sequencer/submission.ts'
 import { Outcome } from '../protocol/outcome.ts'
@@ -8,6 +7,7 @@ import { type Benchmark, type BenchResult, medians } from './benchmark.ts'
 import { defaults, openLocalLane } from './localLane.ts'
 import { measure } from './measure.ts'
 import { splitRows, Workload } from './workload.ts'
+import { P256_LAYOUT } from '../protocol/scheme.ts'
 
 const REQUEST_RECORDS = 256
 /** Requests waiting for the writer: more than one write takes. */
@@ -28,7 +28,7 @@ function settleJournal(name: string, evses: number): Benchmark {
 async function run(evses: number, rounds: number, records: number): Promise<BenchResult> {
   const workload = new Workload({ evses, keys: false })
   const depth = Math.ceil(Math.log2(evses))
-  await using lane = await openLocalLane(workload, { maxBatchRows: defaults.batch.maxBlobs * RECORDS_PER_BLOB })
+  await using lane = await openLocalLane(workload, { maxBatchRows: defaults.batch.maxBlobs * P256_LAYOUT.blobRecords })
   let residentMb = 0
   const figures = await medians(rounds, async () => {
     const rows = workload.rows(scattered(evses, records), records)

@@ -11,10 +11,10 @@ import { INGRESS_MAX_RECORDS } from '../sequencer/limits.ts'
 import type { RecordSink } from '../sequencer/submission.ts'
 import { verifyMetrics } from '../sequencer/verify/metrics.ts'
 import { VerifyPool } from '../sequencer/verify/pool.ts'
-import { RECORDS_PER_BLOB } from '../protocol/chunk.ts'
 import { defaults, type LocalLane, openLocalLane } from './localLane.ts'
 import type { Target } from './loadProtocol.ts'
 import { LANE, type Workload } from './workload.ts'
+import { P256_LAYOUT } from '../protocol/scheme.ts'
 
 export interface WiredLane extends AsyncDisposable {
   readonly lane: LocalLane
@@ -25,7 +25,7 @@ export interface WiredLane extends AsyncDisposable {
 /** A sequencer from the wire to durable answers, as its main.ts wires it with default settings; nothing of L1. */
 export async function openWiredLane(workload: Workload): Promise<WiredLane> {
   const log = silentLogger()
-  const lane = await openLocalLane(workload, { maxBatchRows: defaults.batch.maxBlobs * RECORDS_PER_BLOB })
+  const lane = await openLocalLane(workload, { maxBatchRows: defaults.batch.maxBlobs * P256_LAYOUT.blobRecords })
   const { metrics, stage, view, folder } = lane
   const verifier = new VerifyPool({
     ...defaults.verify,

@@ -7,6 +7,7 @@ import { LaneRules } from '../protocol/laneRules.ts'
 import { INTERVAL_SECONDS, PERIOD_INTERVALS, PERIOD_SECONDS, RECORD_BYTES } from '../protocol/limits.ts'
 import { encodeRecord, SIGNED_RECORD_BYTES } from '../protocol/record.ts'
 import { encodeTariff } from '../protocol/tariff.ts'
+import { P256_LAYOUT } from '../protocol/scheme.ts'
 
 export const OWNER = { chainId: 31337, rollup: '0x00000000000000000000000000000000000000be' } as const
 export const LANE = 0
@@ -31,7 +32,7 @@ export interface WorkloadOptions {
 
 /** A lane of so many EVSEs, each with a contract of its own, that discharge interval after interval: every record settles. */
 export class Workload {
-  readonly rules = new LaneRules()
+  readonly rules = new LaneRules(P256_LAYOUT)
   readonly domain = recordDomain({ chainId: BigInt(OWNER.chainId), rollup: OWNER.rollup, lane: LANE })
   readonly evses: number
   readonly #signers: readonly EvseSigner[] | undefined

@@ -104,7 +104,7 @@ export class LaneReplay {
         `batch ${header.index} has forced chunks, which have no code yet`,
       )
     }
-    const { chunks } = await fetchBatchData({ client, contracts, blobs }, batch, signal)
+    const { chunks } = await fetchBatchData({ client, contracts, blobs }, batch, this.rules.layout, signal)
     const settlement = new Settlement(this.state, this.rules, header.asOf)
     for (const chunk of chunks) this.#settleChunk(settlement, chunk)
     const root = toHex(this.state.root())

@@ -4,9 +4,6 @@ import { LaneState } from './laneState.ts'
 export const DataKind = { BLOB: 0, CALLDATA: 1 } as const
 export type DataKind = (typeof DataKind)[keyof typeof DataKind]
 
-export const Scheme = { P256: 0, BLS: 1 } as const
-export type Scheme = (typeof Scheme)[keyof typeof Scheme]
-
 /** What a batch claims (docs/protocol.md §15.3); contracts/src/protocol/Header.sol is its twin. Field order is the encoding's. */
 export interface BatchHeader {
   readonly lane: number

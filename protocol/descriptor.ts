@@ -1,10 +1,11 @@
 import { type Hex, keccak256 } from 'viem'
 import { readBigUint, readI32, readU16, readU24, writeBigUint, writeU16, writeU24, writeU32 } from './bigEndian.ts'
-import { CONTRACT_DESCRIPTOR_BYTES, MAX_CAPACITY_WH, MAX_RATED_W, P256_EVSE_DESCRIPTOR_BYTES } from './limits.ts'
+import { CONTRACT_DESCRIPTOR_BYTES, MAX_CAPACITY_WH, MAX_RATED_W } from './limits.ts'
+import { layoutByDescriptorBytes, layoutByKeyBytes } from './scheme.ts'
 
-/** keyX 32 | keyY 32 | ratedW u24 | lat i32 | lon i32 | radiusM u16 | deposit u64 (docs/protocol.md §15.1). */
+/** keyX | keyY, 32 or 64 bytes each | ratedW u24 | lat i32 | lon i32 | radiusM u16 | deposit u64 (docs/protocol.md §15.1). */
 export interface EvseDescriptor {
-  /** P-256 public key, affine x ‖ y. */
+  /** Affine x ‖ y: 64 bytes for P-256, 128 as EIP-2537 has them for BLS12-381. Its length tells the scheme. */
   readonly key: Uint8Array
   readonly ratedW: number
   /** Degrees × 10^7. */
@@ -24,39 +25,45 @@ export interface ContractDescriptor {
   readonly vehicleKey: Uint8Array | undefined
 }
 
-export const EVSE_KEY_BYTES = 64
-/** Where lat ‖ lon, the signed place of discharge, lie in an EVSE descriptor. */
-export const EVSE_POSITION_OFFSET = 67
+/** A vehicle signs with P-256 in lanes of either scheme. */
+export const VEHICLE_KEY_BYTES = 64
+
+// Offsets in an EVSE descriptor, counted from the end of its key.
+export const EVSE_RATED_W_AT = 0
+/** lat ‖ lon: the signed place of discharge. */
+export const EVSE_POSITION_AT = 3
 
 /** @throws RangeError when a field does not fit: a descriptor that lost a bit would still hash. */
 export function encodeEvseDescriptor(evse: EvseDescriptor): Uint8Array {
-  if (evse.key.length !== EVSE_KEY_BYTES) throw new RangeError('an EVSE key is x ‖ y, 64 bytes')
+  const layout = layoutByKeyBytes(evse.key.length)
+  if (layout === undefined) throw new RangeError('an EVSE key is x ‖ y, 64 bytes for P-256 or 128 for BLS12-381')
   checkWhole('ratedW', evse.ratedW, 1, MAX_RATED_W - 1)
   checkWhole('lat', evse.lat, -(2 ** 31), 2 ** 31 - 1)
   checkWhole('lon', evse.lon, -(2 ** 31), 2 ** 31 - 1)
   checkWhole('radiusM', evse.radiusM, 0, 0xffff)
   checkU64('depositMicro', evse.depositMicro)
-  const bytes = new Uint8Array(P256_EVSE_DESCRIPTOR_BYTES)
+  const bytes = new Uint8Array(layout.evseDescriptorBytes)
+  const at = layout.keyBytes
   bytes.set(evse.key)
-  writeU24(bytes, 64, evse.ratedW)
-  writeU32(bytes, 67, evse.lat >>> 0)
-  writeU32(bytes, 71, evse.lon >>> 0)
-  writeU16(bytes, 75, evse.radiusM)
-  writeBigUint(bytes, 77, 8, evse.depositMicro)
+  writeU24(bytes, at, evse.ratedW)
+  writeU32(bytes, at + 3, evse.lat >>> 0)
+  writeU32(bytes, at + 7, evse.lon >>> 0)
+  writeU16(bytes, at + 11, evse.radiusM)
+  writeBigUint(bytes, at + 13, 8, evse.depositMicro)
   return bytes
 }
 
 export function decodeEvseDescriptor(bytes: Uint8Array): EvseDescriptor {
-  if (bytes.length !== P256_EVSE_DESCRIPTOR_BYTES) {
-    throw new RangeError(`an EVSE descriptor takes ${P256_EVSE_DESCRIPTOR_BYTES} bytes, not ${bytes.length}`)
-  }
+  const layout = layoutByDescriptorBytes(bytes.length)
+  if (layout === undefined) throw new RangeError(`no EVSE descriptor takes ${bytes.length} bytes`)
+  const at = layout.keyBytes
   return {
-    key: bytes.slice(0, EVSE_KEY_BYTES),
-    ratedW: readU24(bytes, 64),
-    lat: readI32(bytes, 67),
-    lon: readI32(bytes, 71),
-    radiusM: readU16(bytes, 75),
-    depositMicro: readBigUint(bytes, 77, 8),
+    key: bytes.slice(0, at),
+    ratedW: readU24(bytes, at),
+    lat: readI32(bytes, at + 3),
+    lon: readI32(bytes, at + 7),
+    radiusM: readU16(bytes, at + 11),
+    depositMicro: readBigUint(bytes, at + 13, 8),
   }
 }
 
@@ -65,7 +72,7 @@ export function encodeContractDescriptor(contract: ContractDescriptor): Uint8Arr
   checkU64('vehicle', contract.vehicle)
   checkWhole('incentiveBps', contract.incentiveBps, 0, 0xffff)
   checkWhole('capacityWh', contract.capacityWh, 1, MAX_CAPACITY_WH - 1)
-  if (contract.vehicleKey !== undefined && contract.vehicleKey.length !== EVSE_KEY_BYTES) {
+  if (contract.vehicleKey !== undefined && contract.vehicleKey.length !== VEHICLE_KEY_BYTES) {
     throw new RangeError('a vehicle key is x ‖ y, 64 bytes')
   }
   const bytes = new Uint8Array(CONTRACT_DESCRIPTOR_BYTES)

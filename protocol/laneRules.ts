@@ -1,6 +1,7 @@
 import { readBigUint, readI32, readU16, readU24, readU32 } from './bigEndian.ts'
-import { EVSE_KEY_BYTES, EVSE_POSITION_OFFSET } from './descriptor.ts'
-import { CONTRACT_DESCRIPTOR_BYTES, P256_EVSE_DESCRIPTOR_BYTES } from './limits.ts'
+import { EVSE_POSITION_AT, EVSE_RATED_W_AT } from './descriptor.ts'
+import { CONTRACT_DESCRIPTOR_BYTES } from './limits.ts'
+import type { SchemeLayout } from './scheme.ts'
 import { decodeTariff, type Tariff } from './tariff.ts'
 import { toWideSum, type WideSum } from './wideSum.ts'
 
@@ -24,11 +25,22 @@ export const NONE = 0xffffffff
  * `asOf` alike.
  */
 export class LaneRules {
-  readonly evses = new Slots(P256_EVSE_DESCRIPTOR_BYTES)
+  readonly layout: SchemeLayout
+  readonly evses: Slots
   readonly contracts = new Slots(CONTRACT_DESCRIPTOR_BYTES)
   readonly tariffs: TariffVersion[] = []
   readonly checkpoints: FundingCheckpoint[] = []
   readonly #prices = new Map<number, number>()
+  // The layout's, at hand: these are read several times a record.
+  readonly #evseBytes: number
+  readonly #keyBytes: number
+
+  constructor(layout: SchemeLayout) {
+    this.layout = layout
+    this.#evseBytes = layout.evseDescriptorBytes
+    this.#keyBytes = layout.keyBytes
+    this.evses = new Slots(layout.evseDescriptorBytes)
+  }
 
   applyEvsesRegistered(event: { firstSlot: number; activeFrom: number; descriptors: Uint8Array }): void {
     this.evses.append(event)
@@ -91,26 +103,30 @@ export class LaneRules {
   }
 
   evseKey(slot: number): Uint8Array {
-    const at = slot * P256_EVSE_DESCRIPTOR_BYTES
-    return this.evses.descriptors.subarray(at, at + EVSE_KEY_BYTES)
+    const at = slot * this.#evseBytes
+    return this.evses.descriptors.subarray(at, at + this.#keyBytes)
   }
 
   evseRatedW(slot: number): number {
-    return readU24(this.evses.descriptors, slot * P256_EVSE_DESCRIPTOR_BYTES + 64)
+    return readU24(this.evses.descriptors, this.#afterKey(slot) + EVSE_RATED_W_AT)
   }
 
   /** lat ‖ lon as signed, 8 bytes. */
   evsePosition(slot: number): Uint8Array {
-    const at = slot * P256_EVSE_DESCRIPTOR_BYTES + EVSE_POSITION_OFFSET
+    const at = this.#afterKey(slot) + EVSE_POSITION_AT
     return this.evses.descriptors.subarray(at, at + 8)
   }
 
   evseLat(slot: number): number {
-    return readI32(this.evses.descriptors, slot * P256_EVSE_DESCRIPTOR_BYTES + 67)
+    return readI32(this.evses.descriptors, this.#afterKey(slot) + EVSE_POSITION_AT)
   }
 
   evseLon(slot: number): number {
-    return readI32(this.evses.descriptors, slot * P256_EVSE_DESCRIPTOR_BYTES + 71)
+    return readI32(this.evses.descriptors, this.#afterKey(slot) + EVSE_POSITION_AT + 4)
+  }
+
+  #afterKey(slot: number): number {
+    return slot * this.#evseBytes + this.#keyBytes
   }
 
   contractVehicle(slot: number): bigint {

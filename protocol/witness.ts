@@ -1,25 +1,25 @@
 import type { Hex } from 'viem'
 import { writeU32 } from './bigEndian.ts'
-import { P256_CHUNK_BODY_BYTES } from './chunk.ts'
+import type { RecordRun } from './chunk.ts'
 import type { Witness } from './fraudProof.ts'
 import { type LaneRules, NONE, type Slots } from './laneRules.ts'
 import type { LaneState } from './laneState.ts'
-import { INTERVAL_SECONDS, P256_CHUNK_RECORDS, TARIFF_BYTES } from './limits.ts'
+import { INTERVAL_SECONDS, TARIFF_BYTES } from './limits.ts'
 import { type MerkleTree, NODE_BYTES } from './merkleTree.ts'
-import { isEmptyRecord, recordContract, recordEvse, recordStart, SIGNED_RECORD_BYTES } from './record.ts'
+import { isEmptyRecord, recordContract, recordEvse, recordStart } from './record.ts'
 import { periodOfInterval } from './time.ts'
 
 const SLOT_BYTES = 4
 
 /**
- * The witness of a P-256 chunk's re-execution (docs/protocol.md §15.4). `state` is the lane before the chunk and is only
- * read; `body` is the chunk without its preRoot, decoded as if zero-padded when short.
+ * The witness of a chunk's re-execution (docs/protocol.md §15.4). `state` is the lane before the chunk and is only read; `records`
+ * are the chunk's own, or those of the queue for a forced one.
  *
  * Brings every registered slot that a record names, needed or not: which records reach which check is the verifier's to
  * find out, and a leaf too many costs less than a proof refused.
  */
-export function buildWitness(state: LaneState, rules: LaneRules, asOf: number, body: Uint8Array): Witness {
-  const named = namedBy(body, rules, asOf)
+export function buildWitness(state: LaneState, rules: LaneRules, asOf: number, records: RecordRun): Witness {
+  const named = namedBy(records, rules, asOf)
   const versions = rising(named.versions)
   const tariffs = new Uint8Array(versions.length * TARIFF_BYTES)
   for (const [i, version] of versions.entries()) tariffs.set(rules.tariffs[version]!.bytes, i * TARIFF_BYTES)
@@ -43,16 +43,14 @@ interface Named {
   readonly versions: Set<number>
 }
 
-function namedBy(body: Uint8Array, rules: LaneRules, asOf: number): Named {
+function namedBy({ bytes, at: first, stride, count }: RecordRun, rules: LaneRules, asOf: number): Named {
   const named: Named = { evses: new Set(), contracts: new Set(), versions: new Set() }
-  const padded = new Uint8Array(P256_CHUNK_BODY_BYTES)
-  padded.set(body.subarray(0, P256_CHUNK_BODY_BYTES))
-  for (let i = 0; i < P256_CHUNK_RECORDS; i++) {
-    const at = i * SIGNED_RECORD_BYTES
-    if (isEmptyRecord(padded, at)) continue
-    const evse = recordEvse(padded, at)
-    const contract = recordContract(padded, at)
-    const start = recordStart(padded, at)
+  for (let i = 0; i < count; i++) {
+    const at = first + i * stride
+    if (isEmptyRecord(bytes, at)) continue
+    const evse = recordEvse(bytes, at)
+    const contract = recordContract(bytes, at)
+    const start = recordStart(bytes, at)
     if (evse < rules.evses.count) named.evses.add(evse)
     if (contract < rules.contracts.count) named.contracts.add(contract)
     // Tariffs are long: leave out those of spans that cannot pass check 3.

@@ -8,7 +8,6 @@ import { L1Follower, type L1Update } from '../l1/follow.ts'
 import { openLevelTxStore } from '../l1/txManager/levelStore.ts'
 import { TxManager } from '../l1/txManager/manager.ts'
 import { txPolicy } from '../l1/txManager/txPolicy.ts'
-import { RECORDS_PER_BLOB } from '../protocol/chunk.ts'
 import { BLOB_CHUNKS, P256_CHUNK_RECORDS } from '../protocol/limits.ts'
 import { createLogger, type Logger } from '../runtime/log.ts'
 import { createMetrics, type Metrics } from '../runtime/metrics.ts'
@@ -35,6 +34,7 @@ import { type Database, openDatabase } from './store/database.ts'
 import type { RecordSink } from './submission.ts'
 import { verifyMetrics } from './verify/metrics.ts'
 import { VerifyPool } from './verify/pool.ts'
+import { P256_LAYOUT } from '../protocol/scheme.ts'
 
 export interface SequencerOptions {
   readonly signal?: AbortSignal
@@ -74,7 +74,7 @@ export async function startSequencer(config: SequencerConfig, options: Sequencer
   const chain = await readChainLimits(client)
   const maxBatchRows =
     config.batch.data === 'blob'
-      ? Math.min(config.batch.maxBlobs, chain.maxBlobsPerTransaction) * RECORDS_PER_BLOB
+      ? Math.min(config.batch.maxBlobs, chain.maxBlobsPerTransaction) * P256_LAYOUT.blobRecords
       : CALLDATA_CHUNKS * P256_CHUNK_RECORDS
 
   const follower = new L1Follower({ client, finality: policy.finality, pollMs: config.l1.pollMs, log })

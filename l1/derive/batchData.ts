@@ -7,6 +7,7 @@ import type { Contracts } from '../contracts.ts'
 import { fetchCalldataChunks } from './calldata.ts'
 import { type BlobSources, fetchBlobs } from './fetchBlobs.ts'
 import type { DerivedBatch } from './laneHistory.ts'
+import type { SchemeLayout } from '../../protocol/scheme.ts'
 
 /** What a batch posted, authenticated against its data words. `raw[k]` is what a fraud proof opens: the cell, or the chunk's bytes. */
 export interface BatchData {
@@ -22,9 +23,11 @@ export interface BatchDataSettings {
   blobs: BlobSources
 }
 
+/** `layout`: of the lane's scheme. */
 export async function fetchBatchData(
   settings: BatchDataSettings,
   batch: DerivedBatch,
+  layout: SchemeLayout,
   signal?: AbortSignal,
 ): Promise<BatchData> {
   const { header } = batch
@@ -33,11 +36,11 @@ export async function fetchBatchData(
       const block = { number: batch.place.blockNumber, timestamp: batch.submittedAt }
       const blobs = await fetchBlobs(settings.blobs, { versionedHashes: batch.dataWords, block }, signal)
       const raw = splitBlobs(blobs, header.chunkCount)
-      return { chunks: raw.map(readCell), raw, blobs }
+      return { chunks: raw.map((cell) => readCell(layout, cell)), raw, blobs }
     }
     case DataKind.CALLDATA: {
-      const raw = await fetchCalldataChunks(settings.client, settings.contracts.rollup, batch)
-      return { chunks: raw.map(readCalldataChunk), raw, blobs: [] }
+      const raw = await fetchCalldataChunks(settings.client, settings.contracts.rollup, { batch, layout })
+      return { chunks: raw.map((bytes) => readCalldataChunk(layout, bytes)), raw, blobs: [] }
     }
     default:
       throw new BackfeedError('L1_INCONSISTENT', `batch ${header.index} has unknown data kind ${header.dataKind}`)

@@ -1,11 +1,18 @@
 import { type Address, decodeFunctionData, type Hex, keccak256 } from 'viem'
-import { P256_CHUNK_BYTES } from '../../protocol/chunk.ts'
+import { ROOT_BYTES } from '../../protocol/laneState.ts'
+import type { SchemeLayout } from '../../protocol/scheme.ts'
 import { BackfeedError } from '../../runtime/errors.ts'
 import { rollupAbi } from '../abi/rollup.ts'
 import { fromHex } from '../bytes.ts'
 import type { L1Client } from '../client.ts'
 import { l1Error } from '../errors.ts'
 import type { DerivedBatch } from './laneHistory.ts'
+
+export interface PostedBatch {
+  readonly batch: DerivedBatch
+  /** Of its lane's scheme. */
+  readonly layout: SchemeLayout
+}
 
 /**
  * The chunks of a calldata batch, checked against the hashes that L1 recorded. A batch posted through another contract (a
@@ -14,8 +21,9 @@ import type { DerivedBatch } from './laneHistory.ts'
 export async function fetchCalldataChunks(
   client: L1Client,
   rollup: Address,
-  batch: DerivedBatch,
+  posted: PostedBatch,
 ): Promise<Uint8Array[]> {
+  const { batch } = posted
   const { txHash } = batch.place
   let transaction: { to: Address | null; input: Hex }
   try {
@@ -24,11 +32,11 @@ export async function fetchCalldataChunks(
     throw l1Error(`reading transaction ${txHash}`, cause)
   }
   if (transaction.to !== null && isSame(transaction.to, rollup)) {
-    const chunks = matchingChunks(transaction.input, batch)
+    const chunks = matchingChunks(transaction.input, posted)
     if (chunks !== undefined) return chunks
   }
   for (const input of await innerCalls(client, rollup, txHash)) {
-    const chunks = matchingChunks(input, batch)
+    const chunks = matchingChunks(input, posted)
     if (chunks !== undefined) return chunks
   }
   throw new BackfeedError(
@@ -37,14 +45,22 @@ export async function fetchCalldataChunks(
   )
 }
 
-/** Cuts calldata into chunks of full length; the last may be shorter (docs/protocol.md §15.3). */
-export function splitCalldata(data: Uint8Array, chunkCount: number): Uint8Array[] {
-  return Array.from({ length: chunkCount }, (_, i) =>
-    data.slice(i * P256_CHUNK_BYTES, i + 1 === chunkCount ? data.length : (i + 1) * P256_CHUNK_BYTES),
+/** Cuts calldata into chunks: forced ones of a root alone, then ones of full length; the last may be shorter (docs/protocol.md §15.3). */
+export function splitCalldata(
+  layout: SchemeLayout,
+  data: Uint8Array,
+  { chunkCount, forcedChunks }: { chunkCount: number; forcedChunks: number },
+): Uint8Array[] {
+  const startOf = (chunk: number): number => {
+    const forced = Math.min(chunk, forcedChunks)
+    return forced * ROOT_BYTES + (chunk - forced) * layout.chunkBytes
+  }
+  return Array.from({ length: chunkCount }, (_, k) =>
+    data.slice(startOf(k), k + 1 === chunkCount ? data.length : startOf(k + 1)),
   )
 }
 
-function matchingChunks(input: Hex, batch: DerivedBatch): Uint8Array[] | undefined {
+function matchingChunks(input: Hex, { batch, layout }: PostedBatch): Uint8Array[] | undefined {
   let data: Uint8Array
   try {
     const call = decodeFunctionData({ abi: rollupAbi, data: input })
@@ -53,7 +69,7 @@ function matchingChunks(input: Hex, batch: DerivedBatch): Uint8Array[] | undefin
   } catch {
     return undefined
   }
-  const chunks = splitCalldata(data, batch.header.chunkCount)
+  const chunks = splitCalldata(layout, data, batch.header)
   return chunks.every((chunk, i) => keccak256(chunk) === batch.dataWords[i]) ? chunks : undefined
 }
 

@@ -7,6 +7,7 @@ import { l1Error } from '../errors.ts'
 import { isOnChain } from '../follow.ts'
 import { fetchLogs, type LogLimits } from '../logs.ts'
 import { applyLaneEvents, type LaneOf, laneEventQuery } from './laneEvents.ts'
+import { type SchemeLayout, schemeLayout } from '../../protocol/scheme.ts'
 
 type At = { number: bigint; hash: `0x${string}` }
 
@@ -17,32 +18,32 @@ export interface LaneViewSettings {
   limits?: LogLimits
 }
 
-/** Learns the lane's zone, which never changes. */
+/** Learns the lane's zone and scheme, which never change. */
 export async function openLaneView(settings: LaneViewSettings): Promise<LaneView> {
   const { client, contracts, lane } = settings
   try {
-    const zone = await client.readContract({
-      address: contracts.rollup,
-      abi: rollupAbi,
-      functionName: 'zoneOf',
-      args: [lane],
-    })
-    return new LaneView(settings, { lane, zone })
+    const rollup = { address: contracts.rollup, abi: rollupAbi, args: [lane] } as const
+    const [zone, scheme] = await Promise.all([
+      client.readContract({ ...rollup, functionName: 'zoneOf' }),
+      client.readContract({ ...rollup, functionName: 'schemeOf' }),
+    ])
+    return new LaneView(settings, { lane, zone, layout: schemeLayout(scheme) })
   } catch (cause) {
-    throw l1Error(`reading the zone of lane ${lane}`, cause)
+    throw l1Error(`reading the zone and scheme of lane ${lane}`, cause)
   }
 }
 
 /** Everything of L1 that settlement in one lane can see, up to a block, from events alone. */
 export class LaneView {
-  readonly of: LaneOf
+  readonly of: LaneOf & { readonly layout: SchemeLayout }
   readonly #settings: LaneViewSettings
-  #rules = new LaneRules()
+  #rules: LaneRules
   #upTo: At | undefined
 
-  constructor(settings: LaneViewSettings, of: LaneOf) {
+  constructor(settings: LaneViewSettings, of: LaneOf & { layout: SchemeLayout }) {
     this.#settings = settings
     this.of = of
+    this.#rules = new LaneRules(of.layout)
   }
 
   /** Replaced by another object when L1 reorganised: do not keep it across `catchUp`. */
@@ -71,12 +72,12 @@ export class LaneView {
     if (!(await this.#isOnChain(block)) || (!isRebuild && this.#upTo && !(await this.#isOnChain(this.#upTo)))) {
       throw new BackfeedError('L1_REORGANISED', `block ${block.number} left the chain`, { retryable: true })
     }
-    const rules = isRebuild ? new LaneRules() : this.#rules
+    const rules = isRebuild ? new LaneRules(this.of.layout) : this.#rules
     this.#upTo = undefined // A half-applied view must not pass for a whole one.
     try {
       applyLaneEvents(rules, this.of, logs)
     } catch (error) {
-      this.#rules = new LaneRules()
+      this.#rules = new LaneRules(this.of.layout)
       throw error
     }
     this.#rules = rules

@@ -1,9 +1,9 @@
 import { type Address, encodeFunctionData, parseEventLogs } from 'viem'
-import { Scheme } from '../../protocol/batchHeader.ts'
 import { BackfeedError } from '../../runtime/errors.ts'
 import { registryAbi } from '../abi/registry.ts'
 import { rollupAbi } from '../abi/rollup.ts'
 import { type Caller, sendCall } from '../contractCall.ts'
+import { Scheme } from '../../protocol/scheme.ts'
 
 /** The caller becomes the zone's operator. */
 export async function openZone(

@@ -1,5 +1,4 @@
 import type { Chunk } from '../../protocol/chunk.ts'
-import { EVSE_KEY_BYTES } from '../../protocol/descriptor.ts'
 import { RECORD_MESSAGE_BYTES, writeRecordMessage } from '../../protocol/domain.ts'
 import type { LaneRules } from '../../protocol/laneRules.ts'
 import { LaneState } from '../../protocol/laneState.ts'
@@ -7,7 +6,10 @@ import { P256_CHUNK_RECORDS, RECORD_BYTES } from '../../protocol/limits.ts'
 import { isEmptyRecord, recordEvse, SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
 import { Settlement } from '../../protocol/settlement.ts'
 import type { SignatureVerifier } from './signaturePool.ts'
+import { P256_LAYOUT } from '../../protocol/scheme.ts'
 import { SLAB_ROW_BYTES } from './signatureWorker.ts'
+
+const EVSE_KEY_BYTES = P256_LAYOUT.keyBytes
 
 /**
  * One byte a record place, 22 a chunk: 1 where the record passes check 1 and its signature verifies. Signatures do not depend on

@@ -10,6 +10,7 @@ import { BackfeedError } from '../../runtime/errors.ts'
 import { judgeSignatures } from './judgeSignatures.ts'
 import { atChunk, type JudgedBatch, replayChunks } from './replayChunks.ts'
 import type { SignatureVerifier } from './signaturePool.ts'
+import { bodyRecords } from '../../protocol/chunk.ts'
 
 /** A batch that claims a wrong root, and all that a proof of it needs of the lane. */
 export interface FalseBatch {
@@ -72,7 +73,7 @@ export class LaneChecker {
     const { chunk, claimed, computed } = verdict
     const witness = atChunk(this.state, rules, judged, {
       chunk,
-      look: (state) => buildWitness(state, rules, header.asOf, chunks[chunk]!.body),
+      look: (state) => buildWitness(state, rules, header.asOf, bodyRecords(rules.layout, chunks[chunk]!.body)),
     })
     return {
       kind: 'wrong',

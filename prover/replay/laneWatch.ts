@@ -6,7 +6,6 @@ import { LaneDeriver } from '../../l1/derive/laneDeriver.ts'
 import type { DerivedBatch } from '../../l1/derive/laneHistory.ts'
 import type { BlockRef } from '../../l1/follow.ts'
 import { type LaneView, openLaneView } from '../../l1/laneView/laneView.ts'
-import { Scheme } from '../../protocol/batchHeader.ts'
 import { recordDomain } from '../../protocol/domain.ts'
 import type { LaneRules } from '../../protocol/laneRules.ts'
 import { BackfeedError } from '../../runtime/errors.ts'
@@ -14,6 +13,7 @@ import type { Logger } from '../../runtime/log.ts'
 import type { ReplayMetrics } from './replayMetrics.ts'
 import { type FalseBatch, LaneChecker } from './laneChecker.ts'
 import type { SignatureVerifier } from './signaturePool.ts'
+import { Scheme } from '../../protocol/scheme.ts'
 
 export interface LaneWatchSettings {
   readonly client: L1Client
@@ -133,7 +133,7 @@ export class LaneWatch {
   async #check(checker: LaneChecker, batch: DerivedBatch, signal: AbortSignal): Promise<void> {
     const { metrics } = this.#settings
     const { header, headerHash } = batch
-    const data = await fetchBatchData(this.#settings, batch, signal)
+    const data = await fetchBatchData(this.#settings, batch, this.#rules!.layout, signal)
     const startedMs = performance.now()
     const result = await checker.check(batch, data, this.#rules!)
     metrics.checked(this.lane, result, (performance.now() - startedMs) / 1000)

@@ -1,8 +1,10 @@
 import type { KeyObject } from 'node:crypto'
 import { RECORD_MESSAGE_BYTES } from '../../protocol/domain.ts'
-import { EVSE_KEY_BYTES } from '../../protocol/descriptor.ts'
 import { P256_SIGNATURE_BYTES } from '../../protocol/limits.ts'
 import { parseP256Key, verifyP256 } from '../../protocol/p256.ts'
+import { P256_LAYOUT } from '../../protocol/scheme.ts'
+
+const EVSE_KEY_BYTES = P256_LAYOUT.keyBytes
 
 /** key x ‖ y 64 | message 64 | signature r ‖ s 64 */
 export const SLAB_ROW_BYTES = EVSE_KEY_BYTES + RECORD_MESSAGE_BYTES + P256_SIGNATURE_BYTES

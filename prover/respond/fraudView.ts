@@ -6,9 +6,9 @@ import { toHex } from '../../l1/bytes.ts'
 import type { L1Client } from '../../l1/client.ts'
 import { l1Error } from '../../l1/errors.ts'
 import { revertError } from '../../l1/revert.ts'
-import { Scheme } from '../../protocol/batchHeader.ts'
 import type { FraudSituation } from '../decide/nextStep.ts'
 import type { FalseBatch } from '../replay/laneChecker.ts'
+import { Scheme } from '../../protocol/scheme.ts'
 
 export interface Contracts {
   readonly rollup: Address

@@ -1,8 +1,9 @@
 import { type Hex, keccak256 } from 'viem'
-import { BLOB_BYTES, chunksFor, P256_CHUNK_BODY_BYTES, writeCell } from '../../protocol/chunk.ts'
+import { BLOB_BYTES, chunksFor, writeCell } from '../../protocol/chunk.ts'
 import { ROOT_BYTES } from '../../protocol/laneState.ts'
 import { BLOB_CHUNKS } from '../../protocol/limits.ts'
 import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
+import { P256_LAYOUT } from '../../protocol/scheme.ts'
 
 export interface BatchRows {
   /** Whole signed records, 22 a chunk. */
@@ -40,15 +41,15 @@ export function writeCalldata(batch: BatchRows): { data: Uint8Array; dataWords: 
 
 /** Bytes of calldata that so many rows take at most. */
 export function calldataBytes(rowCount: number): number {
-  return chunksFor(rowCount) * ROOT_BYTES + rowCount * SIGNED_RECORD_BYTES
+  return chunksFor(P256_LAYOUT, rowCount) * ROOT_BYTES + rowCount * SIGNED_RECORD_BYTES
 }
 
 function bodyOf(batch: BatchRows, k: number): Uint8Array {
-  return batch.rows.subarray(k * P256_CHUNK_BODY_BYTES, (k + 1) * P256_CHUNK_BODY_BYTES)
+  return batch.rows.subarray(k * P256_LAYOUT.bodyBytes, (k + 1) * P256_LAYOUT.bodyBytes)
 }
 
 function checkedChunkCount({ rows, preRoots }: BatchRows): number {
-  const chunkCount = chunksFor(rows.length / SIGNED_RECORD_BYTES)
+  const chunkCount = chunksFor(P256_LAYOUT, rows.length / SIGNED_RECORD_BYTES)
   if (rows.length === 0 || rows.length % SIGNED_RECORD_BYTES !== 0 || preRoots.length !== chunkCount) {
     throw new RangeError(`${rows.length} bytes of records and ${preRoots.length} pre-roots do not make a batch`)
   }

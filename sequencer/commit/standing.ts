@@ -3,6 +3,7 @@ import { chunksFor } from '../../protocol/chunk.ts'
 import type { DerivedBatch } from '../../l1/derive/laneHistory.ts'
 import { toHex } from '../../l1/bytes.ts'
 import type { ClosedBatch } from '../closedBatch.ts'
+import { P256_LAYOUT } from '../../protocol/scheme.ts'
 
 /** How L1's batches of a lane compare with ours. */
 export type Standing =
@@ -34,7 +35,7 @@ export function holdsSame(batch: ClosedBatch, { header }: Pick<DerivedBatch, 'he
   return (
     header.asOf === batch.asOf &&
     header.postRoot === toHex(batch.postRoot) &&
-    header.chunkCount === chunksFor(batch.rowCount)
+    header.chunkCount === chunksFor(P256_LAYOUT, batch.rowCount)
   )
 }
 

@@ -7,6 +7,7 @@ import { chunksFor } from '../../protocol/chunk.ts'
 import type { BatchData } from '../batchData.ts'
 import type { ClosedBatch } from '../closedBatch.ts'
 import type { Prepared } from '../store/commitLog.ts'
+import { P256_LAYOUT } from '../../protocol/scheme.ts'
 
 export interface HeaderInput {
   readonly batch: ClosedBatch
@@ -33,7 +34,7 @@ export function headerOf(input: HeaderInput): BatchHeader {
     forcedEnd: 0n,
     forcedEndHash: zeroHash,
     dataKind: data.kind === 'blob' ? DataKind.BLOB : DataKind.CALLDATA,
-    chunkCount: chunksFor(batch.rowCount),
+    chunkCount: chunksFor(P256_LAYOUT, batch.rowCount),
     forcedChunks: 0,
     dataHash: hashDataWords(data.dataWords),
     submitter,

@@ -1,7 +1,6 @@
 import type { Address } from 'viem'
 import { toHex } from '../../l1/bytes.ts'
 import type { TxManager } from '../../l1/txManager/manager.ts'
-import { Scheme } from '../../protocol/batchHeader.ts'
 import { P256_CHUNK_RECORDS, RECORD_BYTES, WINDOW_SECONDS } from '../../protocol/limits.ts'
 import { Outcome } from '../../protocol/outcome.ts'
 import { decodeRecord, SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
@@ -21,6 +20,7 @@ import type { Database } from '../store/database.ts'
 import { EntryKind } from '../store/entry.ts'
 import { findAccepted } from '../store/recordIndex.ts'
 import type { LaneRunner } from './laneRunner.ts'
+import { Scheme } from '../../protocol/scheme.ts'
 
 export interface LaneQueriesParts {
   readonly runners: ReadonlyMap<number, LaneRunner>

@@ -6,7 +6,6 @@ import { LaneDeriver } from '../../l1/derive/laneDeriver.ts'
 import type { LaneEvent } from '../../l1/derive/laneHistory.ts'
 import type { L1Update } from '../../l1/follow.ts'
 import { openLaneView } from '../../l1/laneView/laneView.ts'
-import { Scheme } from '../../protocol/batchHeader.ts'
 import { recordDomain } from '../../protocol/domain.ts'
 import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
 import type { Logger } from '../../runtime/log.ts'
@@ -30,6 +29,7 @@ import { FinalLane } from './finalLane.ts'
 import { FinalRules } from './finalRules.ts'
 import { LaneIntake } from './laneIntake.ts'
 import { holdsOurRecords, readBatchFromL1 } from './rebuild.ts'
+import { Scheme } from '../../protocol/scheme.ts'
 
 export interface LaneLimits {
   readonly aheadSeconds: number

@@ -5,7 +5,6 @@ import type { DerivedBatch } from '../../l1/derive/laneHistory.ts'
 import { readU32 } from '../../protocol/bigEndian.ts'
 import { RECORD_MESSAGE_BYTES, writeRecordMessage } from '../../protocol/domain.ts'
 import type { LaneRules } from '../../protocol/laneRules.ts'
-import { P256_CHUNK_BODY_BYTES } from '../../protocol/chunk.ts'
 import { P256_CHUNK_RECORDS, RECORD_BYTES } from '../../protocol/limits.ts'
 import { parseP256Key, verifyP256 } from '../../protocol/p256.ts'
 import { isEmptyRecord, SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
@@ -14,6 +13,7 @@ import type { ClosedBatch } from '../closedBatch.ts'
 import { type AdoptedBatch, statesOurRoots } from '../sequence/adopt.ts'
 import { readBatchRows } from '../settleBatch.ts'
 import type { LaneJournal } from '../store/journal.ts'
+import { P256_LAYOUT } from '../../protocol/scheme.ts'
 
 /** A batch read back from L1, for a lane whose own journal is lost. Every signature is checked again. */
 export async function readBatchFromL1(
@@ -27,7 +27,7 @@ export async function readBatchFromL1(
       exitCode: ExitCode.refusedByL1,
     })
   }
-  const { chunks } = await fetchBatchData(settings, batch)
+  const { chunks } = await fetchBatchData(settings, batch, lane.rules.layout)
   const rows = Buffer.concat(chunks.map((chunk) => chunk.body))
   const rowCount = countRows(rows, chunks.length)
   return {
@@ -49,8 +49,8 @@ export async function holdsOurRecords(
   batch: ClosedBatch,
   theirs: DerivedBatch,
 ): Promise<boolean> {
-  const { chunks } = await fetchBatchData(settings, theirs)
-  const ours = new Uint8Array(chunks.length * P256_CHUNK_BODY_BYTES)
+  const { chunks } = await fetchBatchData(settings, theirs, P256_LAYOUT)
+  const ours = new Uint8Array(chunks.length * P256_LAYOUT.bodyBytes)
   ours.set(await readBatchRows(journal, batch))
   const rows = Buffer.concat(chunks.map((chunk) => chunk.body))
   for (let at = 0; at < ours.length; at += SIGNED_RECORD_BYTES) {

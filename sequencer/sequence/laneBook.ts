@@ -6,6 +6,7 @@ import { INTERVAL_SECONDS, P256_CHUNK_RECORDS } from '../../protocol/limits.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { Settlement } from '../../protocol/settlement.ts'
 import type { ClosedBatch } from '../closedBatch.ts'
+import { P256_LAYOUT } from '../../protocol/scheme.ts'
 
 export interface OpenBatch {
   readonly index: number
@@ -64,7 +65,7 @@ export class LaneBook {
 
   close(lastSequence: number, closedAtMs: number): ClosedBatch {
     const open = this.open!
-    const chunkCount = chunksFor(open.rowCount)
+    const chunkCount = chunksFor(P256_LAYOUT, open.rowCount)
     const postRoot = open.preRoots[chunkCount] ?? this.state.root()
     const batch: ClosedBatch = {
       lane: this.lane,

@@ -1,11 +1,14 @@
 import { Piscina } from 'piscina'
 import { readU32 } from '../../protocol/bigEndian.ts'
-import { EVSE_KEY_BYTES, EVSE_POSITION_OFFSET } from '../../protocol/descriptor.ts'
+import { EVSE_POSITION_AT } from '../../protocol/descriptor.ts'
 import { INTERVAL_SECONDS, P256_EVSE_DESCRIPTOR_BYTES } from '../../protocol/limits.ts'
 import { isEmptyRecord, SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
 import type { VerifyMetrics } from './metrics.ts'
 import { allocateSlabs, ROW_BYTES, ROW_KEY, ROW_PLACE, type Slabs, type VerifyTask, type WorkerSetup } from './slab.ts'
 import { Verdict, type Verifier, type VerifyJob } from './verifier.ts'
+import { P256_LAYOUT } from '../../protocol/scheme.ts'
+
+const KEY_BYTES = P256_LAYOUT.keyBytes
 
 export interface PoolSettings {
   readonly workers: number
@@ -109,11 +112,11 @@ export class VerifyPool implements Verifier {
     const from = row * SIGNED_RECORD_BYTES
     const at = place * ROW_BYTES
     const descriptorAt = readU32(job.rows, from) * P256_EVSE_DESCRIPTOR_BYTES
-    const positionAt = descriptorAt + EVSE_POSITION_OFFSET
+    const positionAt = descriptorAt + KEY_BYTES + EVSE_POSITION_AT
     // Byte by byte: a view made for `set` costs more than so few bytes take, and is garbage a record.
     const { rows: source } = job
     for (let i = 0; i < SIGNED_RECORD_BYTES; i++) rows[at + i] = source[from + i]!
-    for (let i = 0; i < EVSE_KEY_BYTES; i++) rows[at + ROW_KEY + i] = descriptors[descriptorAt + i]!
+    for (let i = 0; i < KEY_BYTES; i++) rows[at + ROW_KEY + i] = descriptors[descriptorAt + i]!
     for (let i = 0; i < 8; i++) rows[at + ROW_PLACE + i] = descriptors[positionAt + i]!
     this.#owners[place] = pending
     this.#ownerRow[place] = row

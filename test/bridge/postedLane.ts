@@ -19,6 +19,7 @@ import { LaneState } from '../../protocol/laneState.ts'
 import { P256_CHUNK_RECORDS } from '../../protocol/limits.ts'
 import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
 import { Settlement } from '../../protocol/settlement.ts'
+import { P256_LAYOUT } from '../../protocol/scheme.ts'
 
 /** A lane on a real node whose batches a test posts by itself, as calldata. */
 export interface PostedLane extends AsyncDisposable {
@@ -112,7 +113,7 @@ async function postBatch(
         l1Block: head.number,
         l1Hash: head.hash,
         dataKind: DataKind.CALLDATA,
-        chunkCount: chunksFor(rows.length / SIGNED_RECORD_BYTES),
+        chunkCount: chunksFor(P256_LAYOUT, rows.length / SIGNED_RECORD_BYTES),
         forcedChunks: 0,
       },
       toHex(Buffer.concat(pieces)),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { rollupAbi } from '../../l1/abi/rollup.ts'
 import { sendCall } from '../../l1/contractCall.ts'
-import { ELEMENT_BYTES, P256_CHUNK_BODY_BYTES } from '../../protocol/chunk.ts'
+import { ELEMENT_BYTES } from '../../protocol/chunk.ts'
 import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
 import { type Anvil, startAnvil } from '../support/anvil.ts'
 import type { BuiltBatch } from '../support/evil/buildBatch.ts'
@@ -12,6 +12,7 @@ import { blobsOf, type DataMode, type Posted, postBatch } from '../support/evil/
 import { startTestProver, type TestProver } from '../support/evil/testProver.ts'
 import { TrueProofs } from '../support/evil/trueProof.ts'
 import { openTestLane, type TestLane } from '../support/laneFixture.ts'
+import { P256_LAYOUT } from '../../protocol/scheme.ts'
 
 const PROVER = 4
 const MODES = ['blob', 'calldata'] as const
@@ -116,9 +117,9 @@ describe('what can be proven and what cannot', () => {
   })
 
   test('calldata: a last chunk cut to its preRoot, or inside a record, is judged as if zero-padded', async () => {
-    for (const length of [0, 1, SIGNED_RECORD_BYTES + 30, P256_CHUNK_BODY_BYTES - 1]) {
+    for (const length of [0, 1, SIGNED_RECORD_BYTES + 30, P256_LAYOUT.bodyBytes - 1]) {
       const bodies = [fixture.fleet.rows(22), fixture.fleet.rows(22).subarray(0, length)]
-      const padded = bodies.map((body) => Uint8Array.from({ ...body, length: P256_CHUNK_BODY_BYTES }))
+      const padded = bodies.map((body) => Uint8Array.from({ ...body, length: P256_LAYOUT.bodyBytes }))
       const { built } = await evil.build(padded)
       const cut = { ...built, chunks: built.chunks.map((chunk, k) => ({ ...chunk, body: bodies[k]! })) }
       await expectUnprovable(evil, cut, 'calldata')

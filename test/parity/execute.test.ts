@@ -3,7 +3,6 @@ import { after, before, test } from 'node:test'
 import { bytesToHex, type Hex, keccak256, zeroHash } from 'viem'
 import { rollupAbi } from '../../l1/abi/rollup.ts'
 import { type BatchHeader, DataKind, genesisHeader, hashDataWords, hashHeader } from '../../protocol/batchHeader.ts'
-import { P256_CHUNK_BODY_BYTES } from '../../protocol/chunk.ts'
 import { recordDomain, recordMessage } from '../../protocol/domain.ts'
 import { calldataOpening, encodeProof, type Witness } from '../../protocol/fraudProof.ts'
 import { LaneRules } from '../../protocol/laneRules.ts'
@@ -21,6 +20,8 @@ import { type Random, withSeed } from '../support/generators/random.ts'
 import type { World } from '../support/generators/record.ts'
 import { answer, type Call, emptyLane, executeCall, revertName } from './executeCall.ts'
 import { L1Lane } from './l1Lane.ts'
+import { P256_LAYOUT } from '../../protocol/scheme.ts'
+import { bodyRecords } from '../../protocol/chunk.ts'
 
 // The same random chunks through TypeScript and through the deployed contracts of a real L1 node: equal roots after every
 // chunk, or one of the two would call the other's honest batch a fraud.
@@ -104,14 +105,18 @@ test('TypeScript and the contracts compute the same root after every chunk, ever
 test('a witness of another state is refused, whatever it would lead to', async () => {
   await withSeed(FILE, async (random) => {
     const { deployment, zone, domain, lane } = await emptyLane(anvil)
-    const { state, rules } = { state: new LaneState(), rules: new LaneRules() }
-    const bytes = new Uint8Array([...state.root(), ...random.bytes(P256_CHUNK_BODY_BYTES)])
+    const { state, rules } = { state: new LaneState(), rules: new LaneRules(P256_LAYOUT) }
+    const bytes = new Uint8Array([...state.root(), ...random.bytes(P256_LAYOUT.bodyBytes)])
     const dataWords = [keccak256(bytes)]
     const asOf = await anvil.now()
     const context = { zone, scheme: 0, domain, parentRoot: rootOf(state) }
     const opening = calldataOpening(bytesToHex(bytes), undefined)
     const proofOf = (from: LaneState): Hex =>
-      encodeProof({ dataWords, opening, witness: buildWitness(from, rules, asOf, bytes.subarray(31)) })
+      encodeProof({
+        dataWords,
+        opening,
+        witness: buildWitness(from, rules, asOf, bodyRecords(P256_LAYOUT, bytes.subarray(31))),
+      })
 
     // A lane with no registration, no tariff and no money: noise moves its position by 22 and nothing else.
     const after = new LaneState()
@@ -150,7 +155,7 @@ function executeHere(
   state.rollBack()
   assert.deepEqual(state.root(), preRoot)
 
-  const witness = buildWitness(state, rules, world.asOf, body)
+  const witness = buildWitness(state, rules, world.asOf, bodyRecords(rules.layout, body))
   const settlement = new Settlement(state, rules, world.asOf)
   const outcomes = first.map((_, i) => judge(settlement, body, i * SIGNED_RECORD_BYTES))
   assert.deepEqual(outcomes, first)

@@ -6,6 +6,7 @@ import { LaneRules, NONE, Slots, slotWordTimes } from '../../protocol/laneRules.
 import { encodeTariff } from '../../protocol/tariff.ts'
 import { randomTariff } from '../support/generators/lane.ts'
 import { Random } from '../support/generators/random.ts'
+import { P256_LAYOUT } from '../../protocol/scheme.ts'
 
 test('slots keep their descriptors while the arrays grow, and refuse what is out of order', () => {
   const slots = new Slots(3)
@@ -38,7 +39,7 @@ test('a slot is active within its times, both ends included', () => {
 test('the newest version and checkpoint in force are found, or none', () => {
   fc.assert(
     fc.property(fc.uniqueArray(fc.nat(50), { maxLength: 6 }), fc.nat(60), (starts, now) => {
-      const rules = new LaneRules()
+      const rules = new LaneRules(P256_LAYOUT)
       starts.sort((a, b) => a - b)
       for (const [i, start] of starts.entries()) {
         rules.applyTariffSet({ version: i, fromPeriod: start, tariff: encodeTariff(randomTariff(new Random(i))) })
@@ -53,7 +54,7 @@ test('the newest version and checkpoint in force are found, or none', () => {
 })
 
 test('events out of order are refused; a checkpoint of the same block replaces the last', () => {
-  const rules = new LaneRules()
+  const rules = new LaneRules(P256_LAYOUT)
   const tariff = encodeTariff(randomTariff(new Random(0)))
   assert.throws(() => rules.applyTariffSet({ version: 1, fromPeriod: 0, tariff }), /out of order/)
   assert.throws(() => rules.applyCheckpointAdded({ index: 1, effectiveFrom: 0, fundedMicro: 0n }), /out of order/)
@@ -63,7 +64,7 @@ test('events out of order are refused; a checkpoint of the same block replaces t
 })
 
 test('a period without a price has none; a correction replaces', () => {
-  const rules = new LaneRules()
+  const rules = new LaneRules(P256_LAYOUT)
   rules.applyPricesSet({ firstPeriod: 10, prices: [1, 2, 3] })
   rules.applyPricesSet({ firstPeriod: 11, prices: [0] })
   assert.deepEqual(

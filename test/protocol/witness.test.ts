@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeAbiParameters, hexToBytes, keccak256, parseAbiParameters } from 'viem'
-import { P256_CHUNK_BODY_BYTES } from '../../protocol/chunk.ts'
 import { encodeContractDescriptor, encodeEvseDescriptor } from '../../protocol/descriptor.ts'
 import { calldataOpening, encodeProof } from '../../protocol/fraudProof.ts'
 import { LaneRules, NONE } from '../../protocol/laneRules.ts'
@@ -10,12 +9,14 @@ import { encodeRecord, SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
 import { encodeTariff, tariffFrom } from '../../protocol/tariff.ts'
 import { buildWitness } from '../../protocol/witness.ts'
 import { naiveMultiproofRoot } from './naiveTree.ts'
+import { P256_LAYOUT } from '../../protocol/scheme.ts'
+import { bodyRecords } from '../../protocol/chunk.ts'
 
 const AS_OF = 1_000_000_000
 const NOW = Math.floor(AS_OF / 15)
 
 function lane(): { rules: LaneRules; state: LaneState } {
-  const rules = new LaneRules()
+  const rules = new LaneRules(P256_LAYOUT)
   for (let slot = 0; slot < 40; slot++) {
     const evse = {
       key: new Uint8Array(64).fill(slot),
@@ -46,7 +47,7 @@ function lane(): { rules: LaneRules; state: LaneState } {
 }
 
 function chunkOf(records: readonly { evse: number; contract: number; start: number }[]): Uint8Array {
-  const body = new Uint8Array(P256_CHUNK_BODY_BYTES)
+  const body = new Uint8Array(P256_LAYOUT.bodyBytes)
   const rest = { intervals: 1, energyWh: 1, meterEndWh: 1, socDrop: 1, tempC: 1 }
   for (const [i, record] of records.entries()) encodeRecord({ ...record, ...rest }, body, i * SIGNED_RECORD_BYTES)
   return body
@@ -72,7 +73,7 @@ test('brings every registered slot once, rising, with leaves that prove the stat
     { evse: 30, contract: 4, start: NOW - 5 },
     { evse: 40, contract: 0xffffffff, start: 0xffffffff },
   ])
-  const witness = buildWitness(state, rules, AS_OF, body)
+  const witness = buildWitness(state, rules, AS_OF, bodyRecords(P256_LAYOUT, body))
   const evses = entriesOf(hexToBytes(witness.evses), 4 + 32 + 85)
   const contracts = entriesOf(hexToBytes(witness.contracts), 4 + 32 + 77)
   assert.deepEqual(
@@ -106,8 +107,8 @@ test('brings every registered slot once, rising, with leaves that prove the stat
 })
 
 test('an empty chunk still brings slot 0 of both trees, even in a lane without registrations', () => {
-  for (const { rules, state } of [lane(), { rules: new LaneRules(), state: new LaneState() }]) {
-    const witness = buildWitness(state, rules, AS_OF, new Uint8Array(0))
+  for (const { rules, state } of [lane(), { rules: new LaneRules(P256_LAYOUT), state: new LaneState() }]) {
+    const witness = buildWitness(state, rules, AS_OF, bodyRecords(P256_LAYOUT, new Uint8Array(0)))
     const evses = entriesOf(hexToBytes(witness.evses), 4 + 32 + 85)
     assert.deepEqual(
       evses.map((entry) => entry.slot),
@@ -128,7 +129,9 @@ test('a record whose signature is cut off still counts', () => {
   const { rules, state } = lane()
   const body = chunkOf([{ evse: 7, contract: 8, start: NOW - 10 }]).subarray(0, 24)
   assert.deepEqual(
-    entriesOf(hexToBytes(buildWitness(state, rules, AS_OF, body).evses), 121).map((entry) => entry.slot),
+    entriesOf(hexToBytes(buildWitness(state, rules, AS_OF, bodyRecords(P256_LAYOUT, body)).evses), 121).map(
+      (entry) => entry.slot,
+    ),
     [7],
   )
 })
@@ -136,13 +139,18 @@ test('a record whose signature is cut off still counts', () => {
 test('building a witness leaves the state as it was', () => {
   const { rules, state } = lane()
   const before = state.root()
-  buildWitness(state, rules, AS_OF, chunkOf([{ evse: 1, contract: 1, start: NOW - 3 }]))
+  buildWitness(state, rules, AS_OF, bodyRecords(P256_LAYOUT, chunkOf([{ evse: 1, contract: 1, start: NOW - 3 }])))
   assert.deepEqual(state.root(), before)
 })
 
 test('encodes a proof as Solidity does', () => {
   const { rules, state } = lane()
-  const witness = buildWitness(state, rules, AS_OF, chunkOf([{ evse: 1, contract: 1, start: NOW - 3 }]))
+  const witness = buildWitness(
+    state,
+    rules,
+    AS_OF,
+    bodyRecords(P256_LAYOUT, chunkOf([{ evse: 1, contract: 1, start: NOW - 3 }])),
+  )
   const proof = { dataWords: [keccak256('0x01')], opening: calldataOpening('0x0102', undefined), witness }
   const types = parseAbiParameters([
     '(bytes32[] dataWords, Opening opening, Witness witness)',

@@ -13,6 +13,7 @@ import { startAnvil } from '../support/anvil.ts'
 import { openTestLane, type TestLane } from '../support/laneFixture.ts'
 import { sequencerConfig } from '../support/sequencerFixture.ts'
 import { hex, temporaryFolder } from './localLane.ts'
+import { P256_LAYOUT } from '../../protocol/scheme.ts'
 
 async function submit(sequencer: Sequencer, lane: number, rows: Uint8Array) {
   const answer = await sequencer.sink.submit({ lane, rows, count: rows.length / 88 })
@@ -35,7 +36,7 @@ async function derive(lane: TestLane) {
   }
   const settings = { client: lane.client, contracts: lane.contracts, blobs: sources }
   const batches = await Promise.all(
-    deriver.history.live.map(async (batch) => ({ batch, data: await fetchBatchData(settings, batch) })),
+    deriver.history.live.map(async (batch) => ({ batch, data: await fetchBatchData(settings, batch, P256_LAYOUT) })),
   )
   return {
     batches,

@@ -5,6 +5,7 @@ import { type DischargeRecord, encodeRecord, SIGNED_RECORD_BYTES } from '../../p
 import { encodeTariff, tariffFrom } from '../../protocol/tariff.ts'
 import { type EvseKey, evseKey, signP256 } from './generators/evseKey.ts'
 import { Random } from './generators/random.ts'
+import { P256_LAYOUT } from '../../protocol/scheme.ts'
 
 export interface FleetOptions {
   readonly evses: number
@@ -112,7 +113,7 @@ export class Fleet {
 
   /** What L1 would say: everything active since `activeFrom`, priced and funded throughout. */
   rules(activeFrom: number, fundedMicro = 10n ** 15n): LaneRules {
-    const rules = new LaneRules()
+    const rules = new LaneRules(P256_LAYOUT)
     rules.applyEvsesRegistered({ firstSlot: 0, activeFrom, descriptors: Buffer.concat(this.evseDescriptors) })
     rules.applyContractsEnrolled({ firstSlot: 0, activeFrom, descriptors: Buffer.concat(this.contractDescriptors) })
     const fromPeriod = Math.floor(activeFrom / 900)

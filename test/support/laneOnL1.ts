@@ -36,7 +36,11 @@ export async function readLane(lane: TestLane): Promise<LaneOnL1> {
   const batches: LaneOnL1['batches'][number][] = []
   for (const batch of deriver.history.live) {
     const settlement = new Settlement(state, view.rules, batch.header.asOf)
-    const { chunks } = await fetchBatchData({ client, contracts, blobs: { sources: [beacon] } }, batch)
+    const { chunks } = await fetchBatchData(
+      { client, contracts, blobs: { sources: [beacon] } },
+      batch,
+      view.rules.layout,
+    )
     batches.push({ batch, chunks })
     for (const { body } of chunks) {
       for (let at = 0; at < body.length; at += SIGNED_RECORD_BYTES) {

@@ -20,6 +20,8 @@ import { encodeTariff, tariffFrom } from '../../protocol/tariff.ts'
 import { buildWitness } from '../../protocol/witness.ts'
 import { fromHex, toHex } from '../../l1/bytes.ts'
 import { blobToCommitment, cellsAndProofs, decompressG1, pointProof, versionedHash } from '../../l1/kzg.ts'
+import { P256_LAYOUT } from '../../protocol/scheme.ts'
+import { bodyRecords } from '../../protocol/chunk.ts'
 
 const LANE = 7
 const ZONE = 3
@@ -65,7 +67,7 @@ const bodies: Uint8Array[] = []
 let witness: ReturnType<typeof buildWitness> | undefined
 for (let chunk = 0; chunk < 3; chunk++) {
   const body = chunkBody(chunk)
-  if (chunk === CHUNK) witness = buildWitness(state, rules, AS_OF, body)
+  if (chunk === CHUNK) witness = buildWitness(state, rules, AS_OF, bodyRecords(P256_LAYOUT, body))
   for (let i = 0; i < P256_CHUNK_RECORDS; i++) {
     const outcome = before.settle(body, i * SIGNED_RECORD_BYTES, signatureOf(body, i))
     if (outcome !== Outcome.SETTLED) throw new Error(`record ${i} of chunk ${chunk}: outcome ${outcome}`)
@@ -118,7 +120,7 @@ const vector = {
 writeFileSync(new URL('full-chunk.json', import.meta.url), `${JSON.stringify(vector, null, 1)}\n`)
 
 function rulesOfLane(): LaneRules {
-  const lane = new LaneRules()
+  const lane = new LaneRules(P256_LAYOUT)
   const evseBytes = new Uint8Array(SLOTS * P256_EVSE_DESCRIPTOR_BYTES)
   const contractBytes = new Uint8Array(SLOTS * CONTRACT_DESCRIPTOR_BYTES)
   for (const [i, slot] of slots.entries()) {

@@ -16,11 +16,12 @@ import { TxManager } from '../../../l1/txManager/manager.ts'
 import { txConfigSchema, txPolicy } from '../../../l1/txManager/txPolicy.ts'
 import { memoryTxStore } from '../../../l1/txManager/txStore.ts'
 import { DataKind, hashHeader } from '../../../protocol/batchHeader.ts'
-import { BLOB_BYTES, P256_CHUNK_BODY_BYTES, P256_CHUNK_BYTES, writeCell } from '../../../protocol/chunk.ts'
+import { BLOB_BYTES, writeCell } from '../../../protocol/chunk.ts'
 import { isBackfeedError } from '../../../runtime/errors.ts'
 import { silentLogger } from '../../../runtime/log.ts'
 import { type Anvil, startAnvil } from '../../support/anvil.ts'
 import { encodeBatch, openTestLane, type TestLane } from '../../support/lane.ts'
+import { P256_LAYOUT } from '../../../protocol/scheme.ts'
 
 let anvil: Anvil
 let given: TestLane
@@ -32,7 +33,7 @@ const CHUNKS = 65 // one past a blob, so that the second blob is used too
 function chunkOf(k: number): { preRoot: Uint8Array; body: Uint8Array } {
   return {
     preRoot: new Uint8Array(31).fill(k + 1),
-    body: Uint8Array.from({ length: P256_CHUNK_BODY_BYTES }, (_, i) => (i * 7 + k) % 251),
+    body: Uint8Array.from({ length: P256_LAYOUT.bodyBytes }, (_, i) => (i * 7 + k) % 251),
   }
 }
 
@@ -122,11 +123,19 @@ test('batches and blobs come back from L1 alone as they were posted', async () =
   // A source that lies is not believed, and does not keep the next from being asked.
   const liar: BlobSource = { name: 'liar', fetch: async () => [new Uint8Array(BLOB_BYTES), new Uint8Array(5)] }
   await assert.rejects(
-    fetchBatchData({ client: given.client, contracts: given.contracts, blobs: { archive, sources: [liar] } }, batch),
+    fetchBatchData(
+      { client: given.client, contracts: given.contracts, blobs: { archive, sources: [liar] } },
+      batch,
+      P256_LAYOUT,
+    ),
     (error) => isBackfeedError(error, 'BLOB_UNAVAILABLE') && error.retryable,
   )
   const sources = { archive, sources: [liar, beacon] }
-  const data = await fetchBatchData({ client: given.client, contracts: given.contracts, blobs: sources }, batch)
+  const data = await fetchBatchData(
+    { client: given.client, contracts: given.contracts, blobs: sources },
+    batch,
+    P256_LAYOUT,
+  )
   assert.equal(data.chunks.length, CHUNKS)
   for (const [k, chunk] of data.chunks.entries()) {
     assert.deepEqual(Buffer.from(chunk.preRoot), Buffer.from(chunkOf(k).preRoot), `preRoot ${k}`)
@@ -134,16 +143,16 @@ test('batches and blobs come back from L1 alone as they were posted', async () =
   }
   // The archive alone now has them, until a byte of it flips.
   const alone = { client: given.client, contracts: given.contracts, blobs: { archive, sources: [] } }
-  assert.deepEqual((await fetchBatchData(alone, batch)).blobs, data.blobs)
+  assert.deepEqual((await fetchBatchData(alone, batch, P256_LAYOUT)).blobs, data.blobs)
   const hash = batch.dataWords[0]!
   const path = join(directory, 'blobs', hash.slice(-2), `${hash.slice(2)}.blob`)
   const bytes = await readFile(path)
   bytes[1000]! ^= 1
   await writeFile(path, bytes)
   await assert.rejects(archive.get(hash), (error) => isBackfeedError(error, 'DATA_CORRUPTED'))
-  await assert.rejects(fetchBatchData(alone, batch), (error) => isBackfeedError(error, 'BLOB_UNAVAILABLE'))
-  assert.equal((await fetchBatchData({ ...alone, blobs: sources }, batch)).chunks.length, CHUNKS)
-  assert.equal((await fetchBatchData(alone, batch)).chunks.length, CHUNKS)
+  await assert.rejects(fetchBatchData(alone, batch, P256_LAYOUT), (error) => isBackfeedError(error, 'BLOB_UNAVAILABLE'))
+  assert.equal((await fetchBatchData({ ...alone, blobs: sources }, batch, P256_LAYOUT)).chunks.length, CHUNKS)
+  assert.equal((await fetchBatchData(alone, batch, P256_LAYOUT)).chunks.length, CHUNKS)
 })
 
 test('calldata batches come back, with a short last chunk', async () => {
@@ -151,18 +160,20 @@ test('calldata batches come back, with a short last chunk', async () => {
   await lane.catchUp(await head())
   const full = Buffer.concat([chunkOf(0).preRoot, chunkOf(0).body])
   const short = Buffer.concat([chunkOf(1).preRoot, chunkOf(1).body.subarray(0, 88)])
-  assert.equal(full.length, P256_CHUNK_BYTES)
+  assert.equal(full.length, P256_LAYOUT.chunkBytes)
   await submitCalldata('calldata', lane.history.tip, [full, short])
   await lane.catchUp(await head())
   const batch = lane.history.live.at(-1)!
   const settings = { client: given.client, contracts: given.contracts, blobs: { sources: [] } }
-  const data = await fetchBatchData(settings, batch)
+  const data = await fetchBatchData(settings, batch, P256_LAYOUT)
   assert.deepEqual(data.raw.map(toHex), [toHex(full), toHex(short)])
   assert.deepEqual(Buffer.from(data.chunks[1]!.body.subarray(0, 88)), Buffer.from(chunkOf(1).body.subarray(0, 88)))
   assert.ok(data.chunks[1]!.body.subarray(88).every((byte) => byte === 0))
   // Data that does not have the hashes that L1 recorded is not accepted.
   const forged = { ...batch, dataWords: [batch.dataWords[0]!, keccak256('0x00')] }
-  await assert.rejects(fetchBatchData(settings, forged), (error) => isBackfeedError(error, 'L1_INCONSISTENT'))
+  await assert.rejects(fetchBatchData(settings, forged, P256_LAYOUT), (error) =>
+    isBackfeedError(error, 'L1_INCONSISTENT'),
+  )
 })
 
 test('a reorganisation takes its batches back', async () => {

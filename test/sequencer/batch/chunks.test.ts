@@ -7,6 +7,7 @@ import { readCalldataChunk, readCell } from '../../../protocol/chunk.ts'
 import { writeBlobs, writeCalldata } from '../../../sequencer/batch/chunks.ts'
 import { Random } from '../../support/generators/random.ts'
 import { hex } from '../localLane.ts'
+import { P256_LAYOUT } from '../../../protocol/scheme.ts'
 
 function someBatch(rowCount: number) {
   const random = new Random(rowCount)
@@ -24,12 +25,15 @@ for (const rowCount of [1, 21, 22, 23, 1_408, 1_409, 3_000]) {
     const blobs = writeBlobs(batch)
     assert.ok(blobs.every((blob) => blob.every((byte, i) => i % 32 !== 0 || byte === 0)))
     const { data, dataWords } = writeCalldata(batch)
-    const pieces = splitCalldata(data, chunkCount)
+    const pieces = splitCalldata(P256_LAYOUT, data, { chunkCount, forcedChunks: 0 })
     assert.deepEqual(
       pieces.map((piece) => keccak256(piece)),
       dataWords,
     )
-    for (const chunks of [splitBlobs(blobs, chunkCount).map(readCell), pieces.map(readCalldataChunk)]) {
+    for (const chunks of [
+      splitBlobs(blobs, chunkCount).map((cell) => readCell(P256_LAYOUT, cell)),
+      pieces.map((piece) => readCalldataChunk(P256_LAYOUT, piece)),
+    ]) {
       assert.deepEqual(
         chunks.map((chunk) => hex(chunk.preRoot)),
         batch.preRoots.map(hex),

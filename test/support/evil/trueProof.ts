@@ -20,6 +20,7 @@ import { buildProof } from '../../../prover/witness/buildProof.ts'
 import { anvilPrivateKey } from '../anvil.ts'
 import type { TestLane } from '../laneFixture.ts'
 import type { Posted } from './postBatch.ts'
+import { bodyRecords } from '../../../protocol/chunk.ts'
 
 const SALT: Hex = `0x${'5a'.repeat(32)}`
 const PROVER_INDEX = 6
@@ -53,7 +54,7 @@ export class TrueProofs {
     const judged = { asOf, chunks: data.chunks, postRoot: fromHex(postRoot), signatures }
     const witness = atChunk(state, rules, judged, {
       chunk,
-      look: (before) => buildWitness(before, rules, asOf, data.chunks[chunk]!.body),
+      look: (before) => buildWitness(before, rules, asOf, bodyRecords(rules.layout, data.chunks[chunk]!.body)),
     })
     return await buildProof({ batch: await this.#batch(), data, chunk, witness })
   }
@@ -97,6 +98,7 @@ export class TrueProofs {
     this.#data ??= await fetchBatchData(
       { client: fixture.client, contracts: fixture.contracts, blobs: { sources: [beacon] } },
       await this.#batch(),
+      this.#material.rules.layout,
     )
     return this.#data
   }

@@ -1,10 +1,10 @@
-import { P256_CHUNK_BODY_BYTES } from '../../../protocol/chunk.ts'
 import { recordMessage } from '../../../protocol/domain.ts'
 import { P256_CHUNK_RECORDS } from '../../../protocol/limits.ts'
 import { encodeRecord, SIGNED_RECORD_BYTES } from '../../../protocol/record.ts'
 import { P256_ORDER, signP256, withOtherS, wordBytes } from './evseKey.ts'
 import type { Random } from './random.ts'
 import { Aim, type AimedRecord, randomRecord, type World } from './record.ts'
+import { P256_LAYOUT } from '../../../protocol/scheme.ts'
 
 /** Writes one random signed record to `body` at `at`. */
 export function writeSignedRecord(
@@ -27,7 +27,7 @@ export function randomChunkBody(
   domain: Uint8Array,
   each: (body: Uint8Array, at: number) => void,
 ): Uint8Array {
-  const body = new Uint8Array(P256_CHUNK_BODY_BYTES)
+  const body = new Uint8Array(P256_LAYOUT.bodyBytes)
   // One chunk in twelve is bytes of no meaning at all, one in twelve mostly empty.
   if (random.chance(1 / 12)) body.set(random.chance(0.5) ? random.bytes(body.length) : body.fill(0xff))
   const records = random.chance(1 / 12) ? random.int(0, 3) : P256_CHUNK_RECORDS

@@ -8,6 +8,7 @@ import { LaneRules } from '../../../protocol/laneRules.ts'
 import { encodeTariff, type Tariff, UNREACHED_TEMP_C, UNREACHED_U32 } from '../../../protocol/tariff.ts'
 import { type EvseKey, evseKey } from './evseKey.ts'
 import type { Random } from './random.ts'
+import { P256_LAYOUT } from '../../../protocol/scheme.ts'
 
 /** What L1 says of one lane, as plain facts, with the keys of its chargers. */
 export interface LaneFacts {
@@ -65,7 +66,7 @@ export function randomLane(random: Random, stretch: Stretch, slots: number): Lan
 }
 
 export function laneRulesOf(facts: LaneFacts): LaneRules {
-  const rules = new LaneRules()
+  const rules = new LaneRules(P256_LAYOUT)
   for (const [slot, { descriptor, activeFrom, endsAt }] of facts.evses.entries()) {
     rules.applyEvsesRegistered({ firstSlot: slot, activeFrom, descriptors: encodeEvseDescriptor(descriptor) })
     if (endsAt !== OPEN_END) rules.applyEvseEnded({ slot, endsAt })
