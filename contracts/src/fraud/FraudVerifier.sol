@@ -9,6 +9,7 @@ import {IVault} from "../interfaces/IVault.sol";
 import {SetupConstants} from "../kzg/TrustedSetup.sol";
 import {Header} from "../protocol/Header.sol";
 import {P256} from "../protocol/P256.sol";
+import {Scheme} from "../protocol/Scheme.sol";
 import {ChunkItems, Item} from "./ChunkItem.sol";
 import {ChunkOpening} from "./ChunkOpening.sol";
 import {P256Rows} from "./P256Rows.sol";
@@ -20,7 +21,14 @@ contract FraudVerifier is IFraudVerifier {
     using P256Rows for Item[];
     using ReplayLib for Replay;
 
-    uint8 public constant SCHEME_P256 = 0;
+    /// What re-execution found.
+    struct Execution {
+        bytes31 claimed;
+        bytes31 computed;
+        bytes body;
+        /// In the chunk's order, with what became of each.
+        Item[] items;
+    }
 
     IRegistry public immutable registry;
     ITariff public immutable tariff;
@@ -53,25 +61,41 @@ contract FraudVerifier is IFraudVerifier {
         view
         returns (bytes31 claimed, bytes31 computed)
     {
+        Execution memory execution = _execute(header, context, chunk, _parts(proof));
+        return (execution.claimed, execution.computed);
+    }
+
+    /// Every question about a chunk is answered by re-executing it.
+    function _execute(
+        Header calldata header,
+        LaneContext calldata context,
+        uint32 chunk,
+        Proof calldata parts
+    ) private view returns (Execution memory execution) {
         if (chunk >= header.chunkCount) revert ChunkOutOfRange(chunk, header.chunkCount);
         if (chunk < header.forcedChunks) revert ForcedChunkUnsupported(chunk);
-        if (context.scheme != SCHEME_P256) revert UnsupportedScheme(context.scheme);
 
-        Proof calldata parts = _parts(proof);
         bytes31 preRoot;
-        bytes memory body;
-        (preRoot, body, claimed) = ChunkOpening.open(trustedSetup, header, chunk, parts);
+        (preRoot, execution.body, execution.claimed) = ChunkOpening.open(trustedSetup, header, chunk, parts);
         if (chunk == 0) preRoot = context.parentRoot;
+
+        Item[] memory items = _decode(context.scheme, execution.body);
 
         Witness calldata witness = parts.witness;
         Replay memory replay = ReplayLib.load(header, context, witness, tariff, vault);
-        Item[] memory items = P256Rows.decode(body);
         items.fetchWords(registry, header.lane, header.asOf);
-        items.verify(body, context.domain, replay.evses, witness);
+        items.locateEvses(context.scheme, replay.evses, witness);
+        items.verify(execution.body, context.domain, witness);
         for (uint256 i = 0; i < items.length; i++) {
             replay.settle(witness, items[i]);
         }
-        computed = replay.roots(witness, preRoot);
+        execution.items = items;
+        execution.computed = replay.roots(witness, preRoot);
+    }
+
+    function _decode(uint8 scheme, bytes memory body) private pure returns (Item[] memory) {
+        if (scheme == Scheme.P256) return P256Rows.decode(body);
+        revert UnsupportedScheme(scheme);
     }
 
     function _parts(bytes calldata proof) private pure returns (Proof calldata parts) {

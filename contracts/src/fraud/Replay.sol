@@ -10,6 +10,7 @@ import {ContractLeaf, EvseLeaf, LaneLeaf, Leaf} from "../protocol/Leaf.sol";
 import {Limits} from "../protocol/Limits.sol";
 import {Outcome} from "../protocol/Outcome.sol";
 import {Record} from "../protocol/Record.sol";
+import {Scheme} from "../protocol/Scheme.sol";
 import {Settlement} from "../protocol/Settlement.sol";
 import {Sha256} from "../protocol/Sha256.sol";
 import {Nodes, StateTree} from "../protocol/StateTree.sol";
@@ -22,8 +23,7 @@ import {WitnessEntries} from "./WitnessEntries.sol";
 /// @notice The lane's state under re-execution, as far as the witness knows it.
 struct Replay {
     uint256 asOf;
-    /// Length of the key at the head of an EVSE's descriptor.
-    uint256 evseKeyBytes;
+    uint8 scheme;
     Nodes evses;
     Nodes contracts;
     LaneLeaf laneLeaf;
@@ -51,15 +51,15 @@ library ReplayLib {
         IVault vault
     ) internal view returns (Replay memory replay) {
         replay.asOf = header.asOf;
-        replay.evseKeyBytes = EvseDescriptor.P256_KEY_BYTES;
-        replay.evses = StateTree.load(witness.evses, Limits.P256_EVSE_DESCRIPTOR_BYTES);
+        replay.scheme = context.scheme;
+        replay.evses = StateTree.load(witness.evses, Scheme.evseDescriptorBytes(context.scheme));
         replay.contracts = StateTree.load(witness.contracts, Limits.CONTRACT_DESCRIPTOR_BYTES);
         replay.laneLeaf = witness.laneLeaf.toLane();
         replay.funded = LaneFunding.inForce(vault, header.lane, header.asOf, witness.fundingIndex);
         replay.terms = TariffTermsLib.load(tariff, header.lane, context.zone, witness);
     }
 
-    /// @notice Moves the lane's position, and everything else if the record settles.
+    /// @notice Moves the lane's position, and everything else if the record settles; the item tells which.
     function settle(Replay memory replay, Witness calldata witness, Item memory item) internal view {
         Record record = item.record;
         if (record.isEmpty()) return;
@@ -68,7 +68,9 @@ library ReplayLib {
         // Checks 1 to 6.
         if (!item.knownEvse || !item.validSignature) return;
         EvseLeaf memory evse = replay.evses.current(item.evseAt).toEvse();
-        uint256 ratedW = EvseDescriptor.ratedW(witness.evseDescriptor(item.evseAt), replay.evseKeyBytes);
+        uint256 ratedW = EvseDescriptor.ratedW(
+            witness.evseDescriptor(replay.scheme, item.evseAt), Scheme.keyBytes(replay.scheme)
+        );
         if (Settlement.checkMeasurement(record, evse, ratedW, replay.asOf) != Outcome.SETTLED) return;
 
         // Check 7.
@@ -90,6 +92,8 @@ library ReplayLib {
         // Check 11.
         if (replay.laneLeaf.spent + amount > replay.funded) return;
 
+        item.settled = true;
+        item.amount = amount;
         replay.laneLeaf.spent += amount;
         replay.laneLeaf.energyWh += record.energyWh();
         replay.laneLeaf.count++;

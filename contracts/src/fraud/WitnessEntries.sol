@@ -3,17 +3,18 @@ pragma solidity 0.8.37;
 
 import {Witness} from "../interfaces/IFraudVerifier.sol";
 import {Limits} from "../protocol/Limits.sol";
+import {Scheme} from "../protocol/Scheme.sol";
 import {StateTree} from "../protocol/StateTree.sol";
 
 /// @notice Where things lie in a witness (docs/protocol.md §15.4). Nothing here is authenticated.
 library WitnessEntries {
-    /// @notice Of the `position`th EVSE. P-256 lanes only.
-    function evseDescriptor(Witness calldata witness, uint256 position)
+    /// @notice Of the `position`th EVSE of a lane of that scheme.
+    function evseDescriptor(Witness calldata witness, uint8 scheme, uint256 position)
         internal
         pure
         returns (bytes calldata)
     {
-        return _descriptor(witness.evses, position, Limits.P256_EVSE_DESCRIPTOR_BYTES);
+        return _descriptor(witness.evses, position, Scheme.evseDescriptorBytes(scheme));
     }
 
     /// @notice Of the `position`th contract.

@@ -3,12 +3,11 @@ pragma solidity 0.8.37;
 
 import {IRollup} from "../interfaces/IRollup.sol";
 import {Limits} from "../protocol/Limits.sol";
+import {Scheme} from "../protocol/Scheme.sol";
 
 /// @notice The data words of a batch (docs/protocol.md §15.3): what a fraud proof's openings are checked against.
 library BatchData {
     uint256 private constant PRE_ROOT_BYTES = 31;
-    uint256 private constant P256_CHUNK_BYTES =
-        PRE_ROOT_BYTES + Limits.P256_CHUNK_RECORDS * (Limits.RECORD_BYTES + Limits.P256_SIGNATURE_BYTES);
 
     /// @notice Versioned hashes of the transaction's blobs, of which there must be just as many as the chunks need.
     function blobWords(uint32 chunkCount, bytes calldata data)
@@ -27,20 +26,21 @@ library BatchData {
     }
 
     /// @notice Hashes of the chunks in `data`, all of full length but the last, which may end after its preRoot.
-    function calldataWords(uint32 chunkCount, bytes calldata data)
+    function calldataWords(uint8 scheme, uint32 chunkCount, bytes calldata data)
         internal
         view
         returns (bytes32[] memory words)
     {
         if (blobhash(0) != 0) revert IRollup.WrongBlobCount(0);
-        uint256 lastAt = (uint256(chunkCount) - 1) * P256_CHUNK_BYTES;
-        if (data.length < lastAt + PRE_ROOT_BYTES || data.length > lastAt + P256_CHUNK_BYTES) {
+        uint256 chunkBytes = PRE_ROOT_BYTES + Scheme.bodyBytes(scheme);
+        uint256 lastAt = (uint256(chunkCount) - 1) * chunkBytes;
+        if (data.length < lastAt + PRE_ROOT_BYTES || data.length > lastAt + chunkBytes) {
             revert IRollup.WrongDataLength(data.length, chunkCount);
         }
         words = new bytes32[](chunkCount);
         for (uint256 i = 0; i < chunkCount; ++i) {
-            uint256 start = i * P256_CHUNK_BYTES;
-            words[i] = keccak256(i + 1 == chunkCount ? data[start:] : data[start:start + P256_CHUNK_BYTES]);
+            uint256 start = i * chunkBytes;
+            words[i] = keccak256(i + 1 == chunkCount ? data[start:] : data[start:start + chunkBytes]);
         }
     }
 }

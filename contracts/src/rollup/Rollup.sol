@@ -117,7 +117,7 @@ contract Rollup is Bonds, ReentrancyGuardTransient {
             revert TooManyForcedChunks(submission.forcedChunks, submission.chunkCount);
         }
         if (submission.forcedChunks != 0) revert ForcedChunksPlanned(submission.forcedChunks);
-        bytes32[] memory dataWords = _dataWords(submission, data);
+        bytes32[] memory dataWords = _dataWords(head.scheme(), submission, data);
 
         Header memory header = _header(submission, keccak256(abi.encodePacked(dataWords)));
         headerHash = HeaderLib.hash(header);
@@ -260,7 +260,7 @@ contract Rollup is Bonds, ReentrancyGuardTransient {
         }
     }
 
-    function _dataWords(Submission calldata submission, bytes calldata data)
+    function _dataWords(uint8 scheme, Submission calldata submission, bytes calldata data)
         private
         view
         returns (bytes32[] memory)
@@ -269,7 +269,7 @@ contract Rollup is Bonds, ReentrancyGuardTransient {
             return BatchData.blobWords(submission.chunkCount, data);
         }
         if (submission.dataKind == HeaderLib.CALLDATA) {
-            return BatchData.calldataWords(submission.chunkCount, data);
+            return BatchData.calldataWords(scheme, submission.chunkCount, data);
         }
         revert UnknownDataKind(submission.dataKind);
     }
