@@ -21,6 +21,7 @@ interface IRegistry {
     event EvsesRegistered(uint32 indexed lane, uint32 firstSlot, uint32 activeFrom, bytes descriptors);
     event EvseEnded(uint32 indexed lane, uint32 indexed slot, uint32 endsAt);
     event DepositReleased(uint32 indexed lane, uint32 indexed slot, address to, uint256 amount);
+    event DepositTaken(uint32 indexed lane, uint32 indexed slot, uint256 amount, uint256 left);
     event ContractsEnrolled(uint32 indexed lane, uint32 firstSlot, uint32 activeFrom, bytes descriptors);
     event ContractEnded(uint32 indexed lane, uint32 indexed slot, uint32 endsAt);
 
@@ -49,6 +50,7 @@ interface IRegistry {
     error DepositLocked(uint32 slot, uint256 releaseAt);
     error DepositReleasedBefore(uint32 slot);
     error NoDeposit(uint32 slot);
+    error NotCourt(address caller);
 
     function openZone(address publisher, address certifier) external returns (uint32 zone);
     function setZoneRoles(uint32 zone, address publisher, address certifier) external;
@@ -75,9 +77,17 @@ interface IRegistry {
     function endEvse(uint32 lane, uint32 slot, uint32 endsAt) external;
     /// @notice Brings a contract's end forward: the lane's owner or operator, or the vehicle's owner (who supplies the descriptor).
     function endContract(uint32 lane, uint32 slot, uint32 endsAt, bytes calldata descriptor) external;
-    /// @notice Pays an EVSE's deposit to the lane's owner, 21 days after the EVSE's end. Anyone may call.
+    /// @notice Pays what is left of an EVSE's deposit to the lane's owner, 21 days after the EVSE's end. Anyone may call.
     function releaseDeposit(uint32 lane, uint32 slot, bytes calldata descriptor) external;
+    /// @notice The court alone: ends an EVSE with notice, unless it ends sooner anyway.
+    function endByCourt(uint32 lane, uint32 slot) external;
+    /// @notice The court alone: takes `amount` out of an EVSE's deposit, or what is left of it.
+    function takeDeposit(uint32 lane, uint32 slot, uint256 amount, bytes calldata descriptor)
+        external
+        returns (uint256 taken);
 
+    /// @notice What the court has taken of the EVSE's deposit, micro.
+    function depositTaken(uint32 lane, uint32 slot) external view returns (uint256);
     function evseCount(uint32 lane) external view returns (uint32);
     function contractCount(uint32 lane) external view returns (uint32);
     /// @notice Zero for a slot that is empty or out of range; so are the three below.

@@ -159,5 +159,9 @@ interface IRollup {
     function requireLive(Header calldata header) external view returns (uint32 submittedAt);
     /// @notice Reverts unless the header is final; once it doesn't, only the ring's overwriting it makes it revert again.
     function requireFinal(Header calldata header) external view;
+    /// @notice How many times a fraud proof rolled the lane back.
+    function fallCount(uint32 lane) external view returns (uint32);
+    /// @notice Whether a batch that was live when `fallCount` was `count` has fallen since; exact at any later time.
+    function fellSince(uint32 lane, uint64 index, uint32 count) external view returns (bool);
     function domainOf(uint32 lane) external view returns (bytes32);
 }

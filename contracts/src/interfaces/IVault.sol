@@ -33,6 +33,9 @@ interface IVault {
         uint32 indexed lane, uint32 indexed slot, uint64 indexed vehicle, address owner, uint256 amount
     );
 
+    event HoldSet(uint32 indexed lane, uint32 indexed slot, uint64 holdFrom);
+    event ClawedBack(uint32 indexed lane, uint32 indexed slot, uint256 amount, uint256 clawback);
+
     error ZeroAmount();
     error FundingOverflow(uint256 lifetime);
     error NotZoneOperator(uint32 zone, address caller);
@@ -46,6 +49,9 @@ interface IVault {
     error WrongPath(uint32 slot);
     error WrongPathLength(uint32 slot, uint256 length);
     error NothingToWithdraw(uint32 slot);
+    /// Withdrawals stop before batch `holdFrom` until a dispute is decided.
+    error Held(uint32 slot, uint64 holdFrom);
+    error NotCourt(address caller);
     error LaneInsolvent(uint32 lane, uint256 amount, uint256 available);
 
     function fund(uint32 lane, uint256 amount) external;
@@ -60,14 +66,18 @@ interface IVault {
         bytes32 contractRoot,
         bytes32 laneLeaf
     ) external;
-    /// @notice Pays credited − withdrawn to the vehicle's owner. Anyone may call.
+    /// @notice Pays credited − withdrawn − clawback to the vehicle's owner. Anyone may call.
     function withdraw(Header calldata header, RootParts calldata parts, Claim calldata claim)
         external
         returns (uint256 paid);
-    /// @notice Many owners of one lane; claims with nothing to pay are skipped.
+    /// @notice Many owners of one lane; claims with nothing to pay, or held, are skipped.
     function withdrawMany(Header calldata header, RootParts calldata parts, Claim[] calldata claims)
         external
         returns (uint256 paid);
+    /// @notice The court alone: the contract's withdrawals stop before batch `holdFrom`; 0 lifts the hold.
+    function setHold(uint32 lane, uint32 slot, uint64 holdFrom) external;
+    /// @notice The court alone: takes `amount` of the contract's credit, paid or not. The lane's escrow keeps it.
+    function clawBack(uint32 lane, uint32 slot, uint256 amount) external;
 
     function checkpointCount(uint32 lane) external view returns (uint32);
     /// @notice Zero when there is no such checkpoint (docs/protocol.md §15.1, funding word).
@@ -75,6 +85,8 @@ interface IVault {
     function fundedAt(uint32 lane, uint32 asOf) external view returns (uint256);
     function lifetimeFunding(uint32 lane) external view returns (uint256);
     function withdrawn(uint32 lane, uint32 slot) external view returns (uint256);
+    /// @notice Taken of the contract's credit so far, micro, and the first batch that it may not withdraw against; 0: none.
+    function clawbackOf(uint32 lane, uint32 slot) external view returns (uint256 clawback, uint64 holdFrom);
     /// @notice Sum of all withdrawals of the lane.
     function paidOut(uint32 lane) external view returns (uint256);
     function refundsPaid(uint32 lane) external view returns (uint256);

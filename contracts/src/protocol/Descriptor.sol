@@ -25,6 +25,8 @@ library SlotWord {
 library EvseDescriptor {
     uint256 internal constant P256_KEY_BYTES = 64;
     uint256 internal constant BLS_KEY_BYTES = 128;
+    /// All but the key.
+    uint256 internal constant TAIL_BYTES = 21;
 
     function ratedW(bytes calldata descriptor, uint256 keyBytes) internal pure returns (uint256) {
         return uint24(bytes3(descriptor[keyBytes:keyBytes + 3]));

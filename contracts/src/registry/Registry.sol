@@ -30,6 +30,8 @@ contract Registry is Zones, EIP712, ReentrancyGuardTransient {
         bytes32[1048576] evses;
         bytes32[1048576] contracts;
         BitMaps.BitMap depositsReleased;
+        /// What the court took, micro.
+        mapping(uint32 slot => uint256) depositsTaken;
     }
 
     /// Not ended.
@@ -145,7 +147,7 @@ contract Registry is Zones, EIP712, ReentrancyGuardTransient {
         }
         BitMaps.BitMap storage released = _lanes[lane].depositsReleased;
         if (released.get(slot)) revert DepositReleasedBefore(slot);
-        uint256 amount = EvseDescriptor.deposit(descriptor, EvseDescriptor.P256_KEY_BYTES);
+        uint256 amount = _depositLeft(lane, slot, descriptor);
         if (amount == 0) revert NoDeposit(slot);
         released.set(slot);
         address to = rollup.lane(lane).owner;
@@ -153,7 +155,39 @@ contract Registry is Zones, EIP712, ReentrancyGuardTransient {
         token.safeTransfer(to, amount);
     }
 
+    // --- The court's
+
+    function endByCourt(uint32 lane, uint32 slot) external {
+        _requireCourt();
+        bytes32 word = evseWord(lane, slot);
+        if (word == 0) revert SlotEmpty(slot);
+        uint32 endsAt = uint32(block.timestamp + Limits.NOTICE_SECONDS);
+        if (endsAt >= word.endsAt()) return;
+        _lanes[lane].evses[slot] = _withEndsAt(word, endsAt);
+        emit EvseEnded(lane, slot, endsAt);
+    }
+
+    function takeDeposit(uint32 lane, uint32 slot, uint256 amount, bytes calldata descriptor)
+        external
+        nonReentrant
+        returns (uint256 taken)
+    {
+        _requireCourt();
+        if (!evseWord(lane, slot).matches(keccak256(descriptor))) revert WrongDescriptor(slot);
+        LaneSlots storage slots = _lanes[lane];
+        uint256 left = slots.depositsReleased.get(slot) ? 0 : _depositLeft(lane, slot, descriptor);
+        taken = amount < left ? amount : left;
+        if (taken == 0) return 0;
+        slots.depositsTaken[slot] += taken;
+        emit DepositTaken(lane, slot, taken, left - taken);
+        token.safeTransfer(court, taken);
+    }
+
     // --- Views
+
+    function depositTaken(uint32 lane, uint32 slot) external view returns (uint256) {
+        return _lanes[lane].depositsTaken[slot];
+    }
 
     function evseCount(uint32 lane) external view returns (uint32) {
         return _lanes[lane].evseCount;
@@ -190,6 +224,20 @@ contract Registry is Zones, EIP712, ReentrancyGuardTransient {
     }
 
     // --- Conditions
+
+    function _requireCourt() private view {
+        if (msg.sender != court) revert NotCourt(msg.sender);
+    }
+
+    /// The deposit ends the descriptor, whatever the length of the key at its head.
+    function _depositLeft(uint32 lane, uint32 slot, bytes calldata descriptor)
+        private
+        view
+        returns (uint256)
+    {
+        uint256 keyBytes = descriptor.length - EvseDescriptor.TAIL_BYTES;
+        return EvseDescriptor.deposit(descriptor, keyBytes) - _lanes[lane].depositsTaken[slot];
+    }
 
     function _requireAgent(uint32 lane) private view {
         if (!rollup.isLaneAgent(lane, msg.sender)) revert NotLaneAgent(lane, msg.sender);

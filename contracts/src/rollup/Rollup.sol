@@ -13,11 +13,12 @@ import {Header, HeaderLib} from "../protocol/Header.sol";
 import {Limits} from "../protocol/Limits.sol";
 import {BatchData} from "./BatchData.sol";
 import {Bonds} from "./Bonds.sol";
+import {Falls} from "./Falls.sol";
 import {LaneHead, LaneHeads} from "./LaneHead.sol";
 
 /// @notice Lanes, their batches and what becomes of false ones (docs/protocol.md §7, §8). A lane's storage is its own: no
 /// call about one lane reads or writes another.
-contract Rollup is Bonds, ReentrancyGuardTransient {
+contract Rollup is Bonds, Falls, ReentrancyGuardTransient {
     using LaneHeads for LaneHead;
 
     struct Lane {
@@ -164,6 +165,7 @@ contract Rollup is Bonds, ReentrancyGuardTransient {
 
         if (head.tip() > hit.fallenTip) hit.fallenTip = head.tip();
         hit.head = head.withTip(parent.index, parent.asOf);
+        _recordFall(header.lane, header.index);
         emit BatchesRolledBack(header.lane, header.index, headerHash, msg.sender);
         uint256 reward = _slash(header.submitter, msg.sender);
         emit FraudProven(header.lane, header.index, msg.sender, chunk, claimed, computed, reward);

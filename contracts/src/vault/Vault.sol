@@ -5,6 +5,7 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {ExactTransfer} from "../ExactTransfer.sol";
 import {IAttesters} from "../interfaces/IAttesters.sol";
@@ -24,9 +25,12 @@ contract Vault is Funding, ReentrancyGuardTransient {
     using ExactTransfer for IERC20;
     using SafeERC20 for IERC20;
 
-    /// A word of its own, so that what disputes take back and hold (§12) finds room beside it.
     struct Account {
         uint96 withdrawn;
+        /// What the court took of the credit.
+        uint96 clawback;
+        /// First batch that withdrawals may not use; 0 for none, as batch 0 credits nobody.
+        uint64 holdFrom;
     }
 
     IRollup public immutable rollup;
@@ -99,7 +103,9 @@ contract Vault is Funding, ReentrancyGuardTransient {
         if (StateTree.stateRoot(parts.evseRoot, contractRoot, parts.laneHash) != header.postRoot) {
             revert WrongPath(claim.slot);
         }
-        paid = _pay(header.lane, claim);
+        uint64 holdFrom = _accounts[header.lane][claim.slot].holdFrom;
+        if (_isHeld(holdFrom, header.index)) revert Held(claim.slot, holdFrom);
+        paid = _pay(header, claim);
         if (paid == 0) revert NothingToWithdraw(claim.slot);
     }
 
@@ -121,15 +127,46 @@ contract Vault is Funding, ReentrancyGuardTransient {
             } else if (contractRoot != known) {
                 revert WrongPath(claim.slot);
             }
-            paid += _pay(header.lane, claim);
+            paid += _pay(header, claim);
         }
     }
+
+    // --- The court's
+
+    function setHold(uint32 lane, uint32 slot, uint64 holdFrom) external {
+        _requireCourt();
+        _accounts[lane][slot].holdFrom = holdFrom;
+        emit HoldSet(lane, slot, holdFrom);
+    }
+
+    function clawBack(uint32 lane, uint32 slot, uint256 amount) external {
+        _requireCourt();
+        Account storage account = _accounts[lane][slot];
+        uint256 clawback = account.clawback + amount;
+        account.clawback = SafeCast.toUint96(clawback);
+        emit ClawedBack(lane, slot, amount, clawback);
+    }
+
+    // --- Views
 
     function withdrawn(uint32 lane, uint32 slot) external view returns (uint256) {
         return _accounts[lane][slot].withdrawn;
     }
 
+    function clawbackOf(uint32 lane, uint32 slot) external view returns (uint256 clawback, uint64 holdFrom) {
+        Account memory account = _accounts[lane][slot];
+        return (account.clawback, account.holdFrom);
+    }
+
     // --- Inner workings
+
+    function _requireCourt() private view {
+        if (msg.sender != court) revert NotCourt(msg.sender);
+    }
+
+    function _isHeld(uint64 holdFrom, uint64 index) private pure returns (bool) {
+        return holdFrom != 0 && index >= holdFrom;
+    }
 
     function _requireZoneOperator(uint32 lane) private view {
         uint32 zone = rollup.zoneOf(lane);
@@ -152,13 +189,15 @@ contract Vault is Funding, ReentrancyGuardTransient {
         return StateTree.pathRoot(claim.leaf, claim.slot, claim.path);
     }
 
-    /// The claim's path is proven; pays what its credit exceeds earlier payments by.
-    function _pay(uint32 lane, Claim calldata claim) private returns (uint256 amount) {
-        Account storage account = _accounts[lane][claim.slot];
+    /// The claim's path is proven; pays what its credit exceeds earlier payments and clawbacks by, nothing while it is held.
+    function _pay(Header calldata header, Claim calldata claim) private returns (uint256 amount) {
+        uint32 lane = header.lane;
+        Account memory account = _accounts[lane][claim.slot];
+        if (_isHeld(account.holdFrom, header.index)) return 0;
         uint256 credited = Leaf.toContract(claim.leaf).credited;
-        uint256 before = account.withdrawn;
-        if (credited <= before) return 0;
-        amount = credited - before;
+        uint256 taken = uint256(account.withdrawn) + account.clawback;
+        if (credited <= taken) return 0;
+        amount = credited - taken;
         if (!SlotWord.matches(registry.contractWord(lane, claim.slot), keccak256(claim.descriptor))) {
             revert WrongDescriptor(claim.slot);
         }
@@ -166,8 +205,8 @@ contract Vault is Funding, ReentrancyGuardTransient {
         address owner = vehicle.ownerOf(id);
 
         _takeForWithdrawal(lane, amount);
-        // credited is at most the lane's payments, which are below 2^96.
-        account.withdrawn = uint96(credited);
+        // The sum is at most the lane's payments, which are below 2^96.
+        _accounts[lane][claim.slot].withdrawn = uint96(account.withdrawn + amount);
         emit Withdrawn(lane, claim.slot, id, owner, amount);
         token.safeTransfer(owner, amount);
     }
