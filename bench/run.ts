@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
-import { parseArgs } from 'node:util'
+import { BackfeedError, ExitCode } from '../runtime/errors.ts'
 import { type Benchmark, type BenchOptions, type BenchResult, meets } from './benchmark.ts'
 import { benchmarks } from './benchmarks.ts'
 import type { ChildTask } from './child.ts'
@@ -28,7 +28,12 @@ const BASELINE = new URL('./baseline.json', import.meta.url)
 /** Runs benchmarks one after another and prints each ratio beside its baseline. Never fails for slowness. */
 export async function runBench(run: BenchRun): Promise<Record<string, BenchResult>> {
   const unknown = run.only.filter((wanted) => !benchmarks.some(({ name }) => name === wanted))
-  if (unknown.length > 0) throw new RangeError(`no benchmark ${unknown.join(', ')}`)
+  if (unknown.length > 0) {
+    const known = benchmarks.map(({ name }) => name).join(', ')
+    throw new BackfeedError('BENCHMARK_UNKNOWN', `no benchmark ${unknown.join(', ')}; there are ${known}`, {
+      exitCode: ExitCode.usage,
+    })
+  }
   const baseline = JSON.parse(readFileSync(BASELINE, 'utf8')) as Baseline
   const results: Record<string, BenchResult> = {}
   for (const benchmark of benchmarks) {
@@ -88,24 +93,3 @@ function aimText({ aims }: Benchmark, name: string, value: number): string {
 
 const rounded = (value: number): number => Number(value.toPrecision(3))
 const percent = (part: number): string => `${part >= 0 ? '+' : '−'}${Math.abs(part * 100).toFixed(0)} %`
-
-if (import.meta.main) {
-  const { values } = parseArgs({
-    options: {
-      only: { type: 'string', multiple: true, default: [] },
-      rounds: { type: 'string' },
-      evses: { type: 'string', default: String(benchDefaults.evses) },
-      quick: { type: 'boolean', default: false },
-      json: { type: 'string' },
-      profile: { type: 'string' },
-      'write-baseline': { type: 'boolean', default: false },
-    },
-  })
-  const { only, quick, json, profile } = values
-  const rounds = Number(values.rounds ?? (quick ? 3 : benchDefaults.rounds))
-  const evses = Number(values.evses)
-  if (!Number.isInteger(rounds) || rounds < 1) throw new RangeError('--rounds is a whole number above 0')
-  if (!Number.isInteger(evses) || evses < 64 || evses > 10_000) throw new RangeError('--evses is 64 to 10 000')
-  const print = (line: string): void => console.log(line)
-  await runBench({ only, rounds, evses, quick, json, profile, writeBaseline: values['write-baseline'], print })
-}

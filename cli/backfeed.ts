@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { describeError, ExitCode, exitCodeOf } from '../runtime/errors.ts'
 import { adminCommand } from './adminCommands.ts'
+import { benchCommand } from './benchCommand.ts'
 import { bridgeCommand } from './bridgeCommands.ts'
 import { devnetCommand } from './devnetCommand.ts'
 import { proverCommand, sequencerCommand } from './serviceCommands.ts'
@@ -16,7 +17,14 @@ export function buildProgram(): Command {
     )
     .addHelpText('after', EXIT_CODES)
     .showHelpAfterError('(--help shows what there is)')
-  for (const command of [devnetCommand(), sequencerCommand(), proverCommand(), bridgeCommand(), adminCommand()]) {
+  for (const command of [
+    devnetCommand(),
+    sequencerCommand(),
+    proverCommand(),
+    bridgeCommand(),
+    adminCommand(),
+    benchCommand(),
+  ]) {
     program.addCommand(command)
   }
   return program

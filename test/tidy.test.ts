@@ -133,7 +133,6 @@ test('only tests import tests', () => {
 test('no dead files', () => {
   const isEntry = (file: string): boolean =>
     file.startsWith('cli/') ||
-    file === 'bench/run.ts' ||
     // Generated, all or none.
     file.startsWith('l1/abi/') ||
     file.endsWith('.test.ts') ||

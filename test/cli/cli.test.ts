@@ -58,7 +58,7 @@ test('every command and option says what it is', () => {
   const program = buildProgram()
   assert.deepEqual(
     program.commands.map((command) => command.name()),
-    ['devnet', 'sequencer', 'prover', 'bridge', 'admin'],
+    ['devnet', 'sequencer', 'prover', 'bridge', 'admin', 'bench'],
   )
   check(program)
 })
