@@ -25,7 +25,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const STAGES = ['ingress', 'verify', 'sequence', 'batch', 'commit', 'api']
 
 /** Pure folders: no I/O, no clock, no randomness. Hashing and verifying are computation. */
-const PURE_PACKAGES = ['viem', '@chainsafe/hashtree', '@chainsafe/blst', '@noble/curves/bls12-381.js', 'node:crypto']
+const PURE_PACKAGES = [
+  'viem',
+  '@chainsafe/hashtree',
+  '@chainsafe/blst',
+  '@noble/curves/bls12-381.js',
+  '@noble/curves/secp256k1.js',
+  'node:crypto',
+]
 const IMPURE_CALLS =
   /\b(Date\.now|new Date|Math\.random|randomBytes|randomInt|performance\.now|setTimeout|setInterval|process\.)/
 

@@ -20,24 +20,30 @@ library ChunkOpening {
         view
         returns (bytes31 preRoot, bytes memory body, bytes31 claimed)
     {
-        bytes32 dataHash = keccak256(abi.encodePacked(parts.dataWords));
-        if (dataHash != header.dataHash) revert IFraudVerifier.WrongDataWords(header.dataHash, dataHash);
+        (preRoot, body) = openAlone(setup, header, chunk, parts);
         bool last = chunk + 1 == header.chunkCount;
         if (last && parts.opening.next.length != 0) {
             revert IFraudVerifier.WrongLength("next", parts.opening.next.length);
         }
 
-        if (header.dataKind == HeaderLib.BLOB) {
-            (preRoot, body) = _openBlob(setup, chunk, parts);
-            claimed = last ? header.postRoot : _nextBlobRoot(chunk + 1, parts);
-        } else if (header.dataKind == HeaderLib.CALLDATA) {
-            bytes calldata data = parts.opening.chunk;
-            if (keccak256(data) != parts.dataWords[chunk]) revert IFraudVerifier.WrongChunkData(chunk);
-            (preRoot, body) = Chunk.fromBytes(data);
-            claimed = last ? header.postRoot : _nextCalldataRoot(chunk + 1, parts);
-        } else {
-            revert IFraudVerifier.UnknownDataKind(header.dataKind);
-        }
+        if (last) claimed = header.postRoot;
+        else if (header.dataKind == HeaderLib.BLOB) claimed = _nextBlobRoot(chunk + 1, parts);
+        else claimed = _nextCalldataRoot(chunk + 1, parts);
+    }
+
+    /// @notice The chunk's bytes without what is claimed after it.
+    function openAlone(address setup, Header calldata header, uint32 chunk, Proof calldata parts)
+        internal
+        view
+        returns (bytes31, bytes memory)
+    {
+        bytes32 dataHash = keccak256(abi.encodePacked(parts.dataWords));
+        if (dataHash != header.dataHash) revert IFraudVerifier.WrongDataWords(header.dataHash, dataHash);
+        if (header.dataKind == HeaderLib.BLOB) return _openBlob(setup, chunk, parts);
+        if (header.dataKind != HeaderLib.CALLDATA) revert IFraudVerifier.UnknownDataKind(header.dataKind);
+        bytes calldata data = parts.opening.chunk;
+        if (keccak256(data) != parts.dataWords[chunk]) revert IFraudVerifier.WrongChunkData(chunk);
+        return Chunk.fromBytes(data);
     }
 
     function _openBlob(address setup, uint32 chunk, Proof calldata parts)

@@ -98,6 +98,16 @@ contract FraudVerifier is IFraudVerifier {
         revert UnsupportedScheme(scheme);
     }
 
+    /// @inheritdoc IFraudVerifier
+    function chunkAt(Header calldata header, uint32 chunk, bytes calldata proof)
+        external
+        view
+        returns (bytes31 preRoot, bytes memory body)
+    {
+        if (chunk >= header.chunkCount) revert ChunkOutOfRange(chunk, header.chunkCount);
+        return ChunkOpening.openAlone(trustedSetup, header, chunk, _parts(proof));
+    }
+
     function _parts(bytes calldata proof) private pure returns (Proof calldata parts) {
         if (proof.length < 64 || uint256(bytes32(proof[0:32])) != 32) {
             revert WrongLength("proof", proof.length);

@@ -80,4 +80,14 @@ interface IFraudVerifier {
         external
         view
         returns (bytes31 claimed, bytes31 computed);
+
+    /// @notice What a batch posted as one chunk, authenticated by the header's data hash. Nothing of the proof but its data words
+    /// and the chunk's own opening is read.
+    /// @param proof abi.encode(Proof)
+    /// @return preRoot what the chunk states as the root before it; says nothing in chunk 0 (docs/protocol.md §7)
+    /// @return body its records, zero-padded
+    function chunkAt(Header calldata header, uint32 chunk, bytes calldata proof)
+        external
+        view
+        returns (bytes31 preRoot, bytes memory body);
 }

@@ -36,13 +36,18 @@ interface IPromises {
         uint32 indexed lane, uint64 indexed position, address indexed signer, address reporter, uint256 reward
     );
 
+    /// Row, path, count and root don't fit together, or the signature is none.
     error BadReceipt();
+    error WrongLane(uint32 expected, uint32 given);
+    error WrongPreRoot(bytes31 expected, bytes31 given);
     error PositionOutOfRange(uint64 position);
     error ReceiptExpired(uint256 expiredAt);
     error PromiseKept(uint64 position);
     error NotCovered(uint64 position);
+    /// `receipt`: keccak256(abi.encode(signed digest, position)).
     error AlreadySlashed(bytes32 receipt);
 
+    /// @notice Slashes the signer of a receipt, when the batch holds something else at its position.
     /// @param parent of the header; read only for its first chunk
     function brokenPromise(
         Receipt calldata receipt,
@@ -50,4 +55,7 @@ interface IPromises {
         Header calldata parent,
         PromiseEvidence calldata evidence
     ) external;
+
+    /// @notice Who signed the receipt. Reverts when it does not hold its own row.
+    function signerOf(Receipt calldata receipt) external view returns (address signer);
 }

@@ -110,6 +110,7 @@ interface IRollup {
     error CommitmentExpired();
     error ChunkOutOfRange(uint32 chunk, uint32 chunkCount);
     error NotFraud(bytes31 root);
+    error NotPromises(address caller);
     error PaymentFailed(address to, uint256 amount);
 
     /// @notice Opens a lane in `zone`; the caller becomes its owner. Scheme 0: P-256.
@@ -144,6 +145,9 @@ interface IRollup {
         bytes32 salt,
         bytes calldata proof
     ) external;
+
+    /// @notice Slashes a signer whose receipt was found broken; only `promises` may. Reverts when there is no bond left to take.
+    function slashForPromise(address signer, address payable reporter) external returns (uint256 reward);
 
     function lane(uint32 id) external view returns (LaneInfo memory);
     function laneCount() external view returns (uint32);

@@ -60,6 +60,11 @@ abstract contract Bonds is IRollup {
         _pay(to, bond.amount);
     }
 
+    function _slashBonded(address submitter, address prover) internal returns (uint256) {
+        if (_bonds[submitter].amount == 0) revert NoBond(submitter);
+        return _slash(submitter, prover);
+    }
+
     /// @notice Takes a slash, or what is left of the bond: half to the prover, half burned.
     function _slash(address submitter, address prover) internal returns (uint256 reward) {
         Bond storage bond = _bonds[submitter];

@@ -177,6 +177,15 @@ contract Rollup is Bonds, Falls, ReentrancyGuardTransient {
         _withdrawBond(to);
     }
 
+    function slashForPromise(address signer, address payable reporter)
+        external
+        nonReentrant
+        returns (uint256 reward)
+    {
+        if (msg.sender != promises) revert NotPromises(msg.sender);
+        return _slashBonded(signer, reporter);
+    }
+
     // --- Views
 
     function lane(uint32 id) external view returns (LaneInfo memory) {

@@ -12,6 +12,8 @@ contract VerifierDouble is IFraudVerifier {
     bytes31 public claimed;
     bytes31 public computed;
     bytes32 public expectedContext;
+    bytes31 public preRoot;
+    bytes public body;
 
     function answer(bytes31 claimed_, bytes31 computed_) external {
         claimed = claimed_;
@@ -33,5 +35,19 @@ contract VerifierDouble is IFraudVerifier {
             revert UnexpectedContext();
         }
         return (claimed, computed);
+    }
+
+    function holdChunk(bytes31 preRoot_, bytes calldata body_) external {
+        preRoot = preRoot_;
+        body = body_;
+    }
+
+    function chunkAt(Header calldata, uint32, bytes calldata proof)
+        external
+        view
+        returns (bytes31, bytes memory)
+    {
+        if (proof.length == 0) revert WrongOpening();
+        return (preRoot, body);
     }
 }
