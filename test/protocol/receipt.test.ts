@@ -7,6 +7,7 @@ import { privateKeyToAccount } from 'viem/accounts'
 import {
   microBatchDigest,
   type RangeReceipt,
+  type Receipt,
   receiptDomain,
   receiptHoldsRow,
   receiptsOfRange,
@@ -79,7 +80,7 @@ test('roots equal the naive tree’s, and every range yields its records’ own 
       const receiptAt = receiptsOfRange(rangeOf(rows, P256_ROW, first, records), own, P256_ROW)
       assert.ok(receiptAt !== undefined)
       for (let i = 0; i < records; i++) {
-        const receipt = receiptAt(i)
+        const receipt: Receipt = receiptAt(i)
         assert.equal(receipt.position, 1_000 + first + i)
         assert.deepEqual(receipt.path, tree.path(first + i))
         assert.equal(receipt.path.length, receiptLevels(size))
