@@ -36,7 +36,13 @@ export function parseBlsKey(bytes: Uint8Array): BlsKey | undefined {
   const affine = new Uint8Array(2 * COORDINATE_BYTES)
   affine.set(bytes.subarray(PAD_BYTES, PADDED_BYTES))
   affine.set(bytes.subarray(PADDED_BYTES + PAD_BYTES, 2 * PADDED_BYTES), COORDINATE_BYTES)
-  return attempt(() => PublicKey.fromBytes(affine, true))
+  return parseZcashBlsKey(affine)
+}
+
+/** As libraries and chargers' makers serialise it (ZCash): 48 bytes compressed or 96 uncompressed. Undefined as above. */
+export function parseZcashBlsKey(bytes: Uint8Array): BlsKey | undefined {
+  if (bytes.length !== COORDINATE_BYTES && bytes.length !== 2 * COORDINATE_BYTES) return undefined
+  return attempt(() => PublicKey.fromBytes(bytes, true))
 }
 
 /** x 64 ‖ y 64, as descriptors and EIP-2537 hold it. */
