@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto'
 import type { L1Client } from '../l1/client.ts'
 import type { Contracts } from '../l1/contracts.ts'
 import { fetchBatchData } from '../l1/derive/batchData.ts'
@@ -8,13 +7,12 @@ import type { DerivedBatch } from '../l1/derive/laneHistory.ts'
 import { toHex } from '../l1/bytes.ts'
 import { type LaneView, openLaneView } from '../l1/laneView/laneView.ts'
 import type { BatchHeader } from '../protocol/batchHeader.ts'
-import type { Chunk } from '../protocol/chunk.ts'
-import { RECORD_MESSAGE_BYTES, recordDomain, writeRecordMessage } from '../protocol/domain.ts'
+import { settlingChunks } from '../protocol/chunk.ts'
+import { type ChunkSignatures, chunkSignatures } from '../protocol/chunkSignatures.ts'
+import { recordDomain } from '../protocol/domain.ts'
 import type { LaneRules } from '../protocol/laneRules.ts'
 import { LaneState } from '../protocol/laneState.ts'
-import { RECORD_BYTES, WINDOW_SECONDS } from '../protocol/limits.ts'
-import { parseP256Key, verifyP256 } from '../protocol/p256.ts'
-import { recordEvse, SIGNED_RECORD_BYTES } from '../protocol/record.ts'
+import { WINDOW_SECONDS } from '../protocol/limits.ts'
 import { Settlement } from '../protocol/settlement.ts'
 import { BackfeedError, ExitCode } from '../runtime/errors.ts'
 
@@ -47,9 +45,7 @@ export class LaneReplay {
   readonly #view: LaneView
   readonly #deriver: LaneDeriver
   readonly #headSeconds: number
-  readonly #domain: Uint8Array
-  readonly #message = new Uint8Array(RECORD_MESSAGE_BYTES)
-  readonly #keys = new Map<number, KeyObject | undefined>()
+  readonly #signatures: ChunkSignatures
   #header: BatchHeader
 
   constructor(settings: LaneReplaySettings, parts: { view: LaneView; deriver: LaneDeriver; headSeconds: number }) {
@@ -59,7 +55,8 @@ export class LaneReplay {
     this.#headSeconds = parts.headSeconds
     this.#header = parts.deriver.history.genesis.header
     const chainId = BigInt(settings.client.chain.id)
-    this.#domain = recordDomain({ chainId, rollup: settings.contracts.rollup, lane: settings.lane })
+    const domain = recordDomain({ chainId, rollup: settings.contracts.rollup, lane: settings.lane })
+    this.#signatures = chunkSignatures({ rules: parts.view.rules, domain })
   }
 
   get rules(): LaneRules {
@@ -106,7 +103,11 @@ export class LaneReplay {
     }
     const { chunks } = await fetchBatchData({ client, contracts, blobs }, batch, this.rules.layout, signal)
     const settlement = new Settlement(this.state, this.rules, header.asOf)
-    for (const chunk of chunks) this.#settleChunk(settlement, chunk)
+    for (const chunk of settlingChunks(this.rules.layout, chunks)) {
+      const verdicts = this.#signatures.judge(settlement, chunk)
+      const { bytes, at, stride } = chunk.records
+      for (const [i, verdict] of verdicts.entries()) settlement.settle(bytes, at + i * stride, verdict === 1)
+    }
     const root = toHex(this.state.root())
     if (root !== header.postRoot) {
       throw new BackfeedError('WRONG_ROOT', `batch ${header.index} of lane ${header.lane} is fraudulent: prove it`, {
@@ -115,26 +116,5 @@ export class LaneReplay {
       })
     }
     this.#header = header
-  }
-
-  #settleChunk(settlement: Settlement, { body }: Chunk): void {
-    for (let at = 0; at + SIGNED_RECORD_BYTES <= body.length; at += SIGNED_RECORD_BYTES) {
-      const isSigned = settlement.knowsEvse(body, at) && this.#isSigned(body, at)
-      settlement.settle(body, at, isSigned)
-    }
-  }
-
-  #isSigned(body: Uint8Array, at: number): boolean {
-    const { rules } = this
-    const evse = recordEvse(body, at)
-    if (!this.#keys.has(evse)) this.#keys.set(evse, parseP256Key(rules.evseKey(evse)))
-    writeRecordMessage(this.#message, {
-      domain: this.#domain,
-      record: body,
-      recordAt: at,
-      position: rules.evsePosition(evse),
-      positionAt: 0,
-    })
-    return verifyP256(this.#keys.get(evse), this.#message, body.subarray(at + RECORD_BYTES, at + SIGNED_RECORD_BYTES))
   }
 }

@@ -28,6 +28,11 @@ export interface RecordRun {
   readonly count: number
 }
 
+/** A chunk and the records that it settles. */
+export interface SettlingChunk extends Chunk {
+  readonly records: RecordRun
+}
+
 export function chunksFor(layout: SchemeLayout, records: number): number {
   return Math.ceil(records / layout.chunkRecords)
 }
@@ -41,6 +46,11 @@ export function bodyRecords(layout: SchemeLayout, body: Uint8Array): RecordRun {
     bytes.set(body)
   }
   return { bytes, at: headBytes, stride: recordStride, count: chunkRecords }
+}
+
+/** Chunks that settle what they hold themselves. */
+export function settlingChunks(layout: SchemeLayout, chunks: readonly Chunk[]): SettlingChunk[] {
+  return chunks.map(({ preRoot, body }) => ({ preRoot, body, records: bodyRecords(layout, body) }))
 }
 
 /** Writes a chunk into cell `cell` of a blob. `body` may be short: the rest stays zero. */

@@ -1,6 +1,7 @@
 import { fromHex } from '../../l1/bytes.ts'
 import type { BatchData } from '../../l1/derive/batchData.ts'
 import type { DerivedBatch, DerivedGenesis } from '../../l1/derive/laneHistory.ts'
+import { settlingChunks } from '../../protocol/chunk.ts'
 import type { BatchHeader } from '../../protocol/batchHeader.ts'
 import type { Witness } from '../../protocol/fraudProof.ts'
 import type { LaneRules } from '../../protocol/laneRules.ts'
@@ -10,7 +11,6 @@ import { BackfeedError } from '../../runtime/errors.ts'
 import { judgeSignatures } from './judgeSignatures.ts'
 import { atChunk, type JudgedBatch, replayChunks } from './replayChunks.ts'
 import type { SignatureVerifier } from './signaturePool.ts'
-import { bodyRecords } from '../../protocol/chunk.ts'
 
 /** A batch that claims a wrong root, and all that a proof of it needs of the lane. */
 export interface FalseBatch {
@@ -61,7 +61,7 @@ export class LaneChecker {
     if (header.forcedChunks !== 0) {
       throw new BackfeedError('LANE_UNSUPPORTED', `batch ${header.index} holds forced chunks, which are only planned`)
     }
-    const { chunks } = data
+    const chunks = settlingChunks(rules.layout, data.chunks)
     const domain = this.#domain
     const signatures = await judgeSignatures({ chunks, rules, asOf: header.asOf, domain, verifier: this.#verifier })
     const judged: JudgedBatch = { asOf: header.asOf, chunks, postRoot: fromHex(header.postRoot), signatures }
@@ -73,7 +73,7 @@ export class LaneChecker {
     const { chunk, claimed, computed } = verdict
     const witness = atChunk(this.state, rules, judged, {
       chunk,
-      look: (state) => buildWitness(state, rules, header.asOf, bodyRecords(rules.layout, chunks[chunk]!.body)),
+      look: (state) => buildWitness(state, rules, header.asOf, chunks[chunk]!.records),
     })
     return {
       kind: 'wrong',

@@ -13,7 +13,6 @@ import type { Logger } from '../../runtime/log.ts'
 import type { ReplayMetrics } from './replayMetrics.ts'
 import { type FalseBatch, LaneChecker } from './laneChecker.ts'
 import type { SignatureVerifier } from './signaturePool.ts'
-import { Scheme } from '../../protocol/scheme.ts'
 
 export interface LaneWatchSettings {
   readonly client: L1Client
@@ -104,9 +103,6 @@ export class LaneWatch {
   #reconcile(): LaneChecker {
     const { history } = this.#deriver
     const { genesis } = history
-    if (genesis.scheme !== Scheme.P256) {
-      throw new BackfeedError('LANE_UNSUPPORTED', `lane ${this.lane} has scheme ${genesis.scheme}`)
-    }
     const falseBatch = this.#falsehood?.batch
     if (falseBatch !== undefined && history.batch(falseBatch.header.index)?.headerHash !== falseBatch.headerHash) {
       this.#log.info({ batch: Number(falseBatch.header.index) }, 'the false batch fell')

@@ -1,16 +1,14 @@
-import type { Chunk } from '../../protocol/chunk.ts'
+import type { SettlingChunk } from '../../protocol/chunk.ts'
 import type { LaneRules } from '../../protocol/laneRules.ts'
 import type { LaneState } from '../../protocol/laneState.ts'
-import { P256_CHUNK_RECORDS } from '../../protocol/limits.ts'
 import { Outcome } from '../../protocol/outcome.ts'
-import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
 import { Settlement } from '../../protocol/settlement.ts'
 import { compareRoots, type Verdict } from '../decide/verdict.ts'
 
 /** A batch as derived from L1, with its signatures judged. */
 export interface JudgedBatch {
   readonly asOf: number
-  readonly chunks: readonly Chunk[]
+  readonly chunks: readonly SettlingChunk[]
   /** 31 bytes: what the header claims after the last chunk. */
   readonly postRoot: Uint8Array
   /** Of `judgeSignatures`. */
@@ -36,7 +34,7 @@ export function replayChunks(state: LaneState, rules: LaneRules, batch: JudgedBa
   state.beginUndo()
   try {
     for (const chunk of batch.chunks.keys()) {
-      const counts = settleChunk(settlement, batch, chunk)
+      const counts = settleChunk(settlement, rules, batch, chunk)
       records += counts.records
       settled += counts.settled
       const claimed = batch.chunks[chunk + 1]?.preRoot ?? batch.postRoot
@@ -64,20 +62,26 @@ export function atChunk<T>(
   const settlement = new Settlement(parent, rules, batch.asOf)
   parent.beginUndo()
   try {
-    for (let before = 0; before < chunk; before++) settleChunk(settlement, batch, before)
+    for (let before = 0; before < chunk; before++) settleChunk(settlement, rules, batch, before)
     return look(parent)
   } finally {
     parent.rollBack()
   }
 }
 
-function settleChunk(settlement: Settlement, batch: JudgedBatch, chunk: number): { records: number; settled: number } {
-  const { body } = batch.chunks[chunk]!
+function settleChunk(
+  settlement: Settlement,
+  rules: LaneRules,
+  batch: JudgedBatch,
+  chunk: number,
+): { records: number; settled: number } {
+  const { bytes, at, stride, count } = batch.chunks[chunk]!.records
+  const firstPlace = chunk * rules.layout.chunkRecords
   let records = 0
   let settled = 0
-  for (let i = 0; i < P256_CHUNK_RECORDS; i++) {
-    const valid = batch.signatures[chunk * P256_CHUNK_RECORDS + i] === 1
-    const outcome = settlement.settle(body, i * SIGNED_RECORD_BYTES, valid)
+  for (let i = 0; i < count; i++) {
+    const valid = batch.signatures[firstPlace + i] === 1
+    const outcome = settlement.settle(bytes, at + i * stride, valid)
     if (outcome !== Outcome.EMPTY) records++
     if (outcome === Outcome.SETTLED) settled++
   }

@@ -8,7 +8,6 @@ import { l1Error } from '../../l1/errors.ts'
 import { revertError } from '../../l1/revert.ts'
 import type { FraudSituation } from '../decide/nextStep.ts'
 import type { FalseBatch } from '../replay/laneChecker.ts'
-import { Scheme } from '../../protocol/scheme.ts'
 
 export interface Contracts {
   readonly rollup: Address
@@ -64,20 +63,17 @@ export class FraudView {
     const { rollup, verifier } = this.#contracts
     const { header } = falsehood.batch
     return await this.#attempt('executing a fraud proof', async () => {
-      const [zone, domain] = await Promise.all([
-        this.#client.readContract({ address: rollup, abi: rollupAbi, functionName: 'zoneOf', args: [header.lane] }),
-        this.#client.readContract({ address: rollup, abi: rollupAbi, functionName: 'domainOf', args: [header.lane] }),
+      const of = { address: rollup, abi: rollupAbi, args: [header.lane] } as const
+      const [zone, scheme, domain] = await Promise.all([
+        this.#client.readContract({ ...of, functionName: 'zoneOf' }),
+        this.#client.readContract({ ...of, functionName: 'schemeOf' }),
+        this.#client.readContract({ ...of, functionName: 'domainOf' }),
       ])
       const [claimed, computed] = await this.#client.readContract({
         address: verifier,
         abi: fraudVerifierAbi,
         functionName: 'execute',
-        args: [
-          header,
-          { zone, scheme: Scheme.P256, domain, parentRoot: falsehood.parent.postRoot },
-          falsehood.chunk,
-          proof,
-        ],
+        args: [header, { zone, scheme, domain, parentRoot: falsehood.parent.postRoot }, falsehood.chunk, proof],
       })
       return { claimed, computed }
     })

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { settlingChunks } from '../../protocol/chunk.ts'
 import { LaneState } from '../../protocol/laneState.ts'
 import { P256_CHUNK_RECORDS } from '../../protocol/limits.ts'
 import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
 import { judgeSignatures } from '../../prover/replay/judgeSignatures.ts'
 import { atChunk, type JudgedBatch, replayChunks } from '../../prover/replay/replayChunks.ts'
 import { SignaturePool } from '../../prover/replay/signaturePool.ts'
-import { SLAB_ROW_BYTES, verifySlab } from '../../prover/replay/signatureWorker.ts'
+import { verifySlab } from '../../prover/replay/signatureWorker.ts'
+import { SLAB_ROW_BYTES } from '../../prover/replay/slabs.ts'
 import { toHex } from '../../l1/bytes.ts'
 import { type BuiltBatch, buildBatch, type Lie } from '../support/evil/buildBatch.ts'
 import { Fleet } from '../support/fleet.ts'
@@ -36,7 +38,8 @@ function material(chunks: number, lie?: Lie) {
 
 async function judged(given: ReturnType<typeof material>): Promise<JudgedBatch> {
   const { rules, domain, built } = given
-  const { asOf, chunks, postRoot } = built
+  const { asOf, postRoot } = built
+  const chunks = settlingChunks(rules.layout, built.chunks)
   const signatures = await judgeSignatures({ chunks, rules, asOf, domain, verifier: pool })
   return { asOf, chunks, postRoot, signatures }
 }

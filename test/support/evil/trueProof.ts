@@ -14,13 +14,14 @@ import type { LaneState } from '../../../protocol/laneState.ts'
 import { buildWitness } from '../../../protocol/witness.ts'
 import { judgeSignatures } from '../../../prover/replay/judgeSignatures.ts'
 import { atChunk } from '../../../prover/replay/replayChunks.ts'
-import { verifySlab } from '../../../prover/replay/signatureWorker.ts'
+import { verifyAggregateSlab, verifySlab } from '../../../prover/replay/signatureWorker.ts'
 import { commitFraudData, fraudCommitment, proveFraudData } from '../../../prover/respond/fraudCall.ts'
+import type { SignatureVerifier } from '../../../prover/replay/signaturePool.ts'
 import { buildProof } from '../../../prover/witness/buildProof.ts'
 import { anvilPrivateKey } from '../anvil.ts'
 import type { TestLane } from '../laneFixture.ts'
 import type { Posted } from './postBatch.ts'
-import { bodyRecords } from '../../../protocol/chunk.ts'
+import { settlingChunks } from '../../../protocol/chunk.ts'
 
 const SALT: Hex = `0x${'5a'.repeat(32)}`
 const PROVER_INDEX = 6
@@ -49,12 +50,16 @@ export class TrueProofs {
     const { posted, state, rules, domain } = this.#material
     const data = await this.#fetch()
     const { asOf, postRoot } = posted.header
-    const verifier = { verify: async (slab: Uint8Array) => verifySlab(slab) }
-    const signatures = await judgeSignatures({ chunks: data.chunks, rules, asOf, domain, verifier })
-    const judged = { asOf, chunks: data.chunks, postRoot: fromHex(postRoot), signatures }
+    const chunks = settlingChunks(rules.layout, data.chunks)
+    const verifier: SignatureVerifier = {
+      verify: async (slab) => verifySlab(slab),
+      verifyAggregate: async (slab) => verifyAggregateSlab(slab),
+    }
+    const signatures = await judgeSignatures({ chunks, rules, asOf, domain, verifier })
+    const judged = { asOf, chunks, postRoot: fromHex(postRoot), signatures }
     const witness = atChunk(state, rules, judged, {
       chunk,
-      look: (before) => buildWitness(before, rules, asOf, bodyRecords(rules.layout, data.chunks[chunk]!.body)),
+      look: (before) => buildWitness(before, rules, asOf, chunks[chunk]!.records),
     })
     return await buildProof({ batch: await this.#batch(), data, chunk, witness })
   }
