@@ -110,6 +110,10 @@ export class LaneHistory {
     expect(header.lane === this.genesis.header.lane, `batch ${header.index} is of lane ${header.lane}`)
     expect(header.index === tip.header.index + 1n, `batch ${header.index} follows batch ${tip.header.index}`)
     expect(isParent(tip.headerHash, header.parentHash), `batch ${header.index} has another parent`)
+    expect(
+      header.forcedStart === tip.header.forcedEnd && header.forcedStartHash === tip.header.forcedEndHash,
+      `batch ${header.index} begins elsewhere in the forced queue than its parent ended`,
+    )
     this.#live.push(batch)
   }
 

@@ -268,12 +268,12 @@ export class Committer {
 
   async #post(batch: ClosedBatch, update: L1Update): Promise<void> {
     const { data, transactions, rollup, log } = this.#settings
-    const parentHash = this.#settings.deriver.history.tip.headerHash
+    const parent = this.#settings.deriver.history.tip
     const made = await data.prepare(batch)
     this.#requireUnproven(batch, made)
     const prepared = await this.#prepare(
       batch,
-      (pin) => headerOf({ batch, data: made, parentHash, pin, submitter: transactions.address }),
+      (pin) => headerOf({ batch, data: made, parent, pin, submitter: transactions.address }),
       update,
     )
     if (this.#stopped || this.#posting === undefined) return

@@ -1,4 +1,4 @@
-import { type Address, encodeFunctionData, type Hex, zeroHash } from 'viem'
+import { type Address, encodeFunctionData, type Hex } from 'viem'
 import { rollupAbi } from '../../l1/abi/rollup.ts'
 import { toHex } from '../../l1/bytes.ts'
 import type { TxRequest } from '../../l1/txManager/txRecord.ts'
@@ -12,7 +12,11 @@ import { P256_LAYOUT } from '../../protocol/scheme.ts'
 export interface HeaderInput {
   readonly batch: ClosedBatch
   readonly data: BatchData
-  readonly parentHash: Hex
+  readonly parent: {
+    readonly headerHash: Hex
+    /** Where the parent ended in the forced queue, and the entry word there. */
+    readonly header: Pick<BatchHeader, 'forcedEnd' | 'forcedEndHash'>
+  }
   /** Newest block held final. */
   readonly pin: { readonly number: bigint; readonly hash: Hex }
   readonly submitter: Address
@@ -20,19 +24,20 @@ export interface HeaderInput {
 
 /** The header that L1 will compute of the batch: known before it is mined (docs/protocol.md §15.3). */
 export function headerOf(input: HeaderInput): BatchHeader {
-  const { batch, data, parentHash, pin, submitter } = input
+  const { batch, data, parent, pin, submitter } = input
+  const { forcedEnd, forcedEndHash } = parent.header
   return {
     lane: batch.lane,
     index: BigInt(batch.index),
-    parentHash,
+    parentHash: parent.headerHash,
     postRoot: toHex(batch.postRoot),
     asOf: batch.asOf,
     l1Block: pin.number,
     l1Hash: pin.hash,
-    forcedStart: 0n,
-    forcedStartHash: zeroHash,
-    forcedEnd: 0n,
-    forcedEndHash: zeroHash,
+    forcedStart: forcedEnd,
+    forcedStartHash: forcedEndHash,
+    forcedEnd,
+    forcedEndHash,
     dataKind: data.kind === 'blob' ? DataKind.BLOB : DataKind.CALLDATA,
     chunkCount: chunksFor(P256_LAYOUT, batch.rowCount),
     forcedChunks: 0,
@@ -47,6 +52,7 @@ export function stillHolds(header: BatchHeader, fresh: BatchHeader): boolean {
     header.parentHash === fresh.parentHash &&
     header.postRoot === fresh.postRoot &&
     header.asOf === fresh.asOf &&
+    header.forcedEnd === fresh.forcedEnd &&
     header.dataHash === fresh.dataHash &&
     header.dataKind === fresh.dataKind &&
     header.submitter.toLowerCase() === fresh.submitter.toLowerCase()
@@ -75,7 +81,7 @@ export function submitRequest(prepared: Prepared, data: BatchData, rollup: Addre
     l1Hash: header.l1Hash,
     dataKind: header.dataKind,
     chunkCount: header.chunkCount,
-    forcedChunks: header.forcedChunks,
+    forcedEnd: header.forcedEnd,
   }
   const bytes = data.kind === 'calldata' ? toHex(data.data) : '0x'
   const call = encodeFunctionData({ abi: rollupAbi, functionName: 'submitBatch', args: [submission, bytes] })

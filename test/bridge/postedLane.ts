@@ -114,7 +114,7 @@ async function postBatch(
         l1Hash: head.hash,
         dataKind: DataKind.CALLDATA,
         chunkCount: chunksFor(P256_LAYOUT, rows.length / SIGNED_RECORD_BYTES),
-        forcedChunks: 0,
+        forcedEnd: info.forcedEnd,
       },
       toHex(Buffer.concat(pieces)),
     ],

@@ -65,18 +65,17 @@ export async function encodeBatch(
     l1Hash: head.parentHash,
     dataKind: batch.dataKind,
     chunkCount: batch.chunkCount,
-    forcedChunks: 0,
+    forcedEnd: parent.forcedEnd,
   }
-  const { forcedStart, forcedStartHash, forcedEnd, forcedEndHash } = parent
   return {
     to: given.contracts.rollup,
     data: encodeFunctionData({ abi: rollupAbi, functionName: 'submitBatch', args: [submission, batch.data] }),
     header: {
       ...submission,
-      forcedStart,
-      forcedStartHash,
-      forcedEnd,
-      forcedEndHash,
+      forcedStart: parent.forcedEnd,
+      forcedStartHash: parent.forcedEndHash,
+      forcedEndHash: parent.forcedEndHash,
+      forcedChunks: 0,
       dataHash: hashDataWords(batch.dataWords),
       submitter: given.operator.address,
     },

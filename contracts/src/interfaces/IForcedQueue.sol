@@ -25,4 +25,10 @@ interface IForcedQueue {
     function length(uint32 lane) external view returns (uint64);
     /// @notice The entry word after `count` entries; zero for none and for entries that aren't there yet.
     function wordAt(uint32 lane, uint64 count) external view returns (bytes32);
+    /// @notice What a batch that takes the entries `start` to `end` − 1 needs: the entry words `start` and `end`, and the word
+    /// after the entry that it leaves next, zero if there is none. All of them as `wordAt` gives them.
+    function wordsAround(uint32 lane, uint64 start, uint64 end)
+        external
+        view
+        returns (bytes32 startWord, bytes32 endWord, bytes32 nextWord);
 }

@@ -14,7 +14,8 @@ struct Submission {
     bytes32 l1Hash;
     uint8 dataKind;
     uint32 chunkCount;
-    uint32 forcedChunks;
+    /// Entries of the lane's forced queue that are consumed with this batch, counted from the queue's first (§15.6).
+    uint64 forcedEnd;
 }
 
 struct LaneInfo {
@@ -28,6 +29,8 @@ struct LaneInfo {
     uint32 tipAsOf;
     /// First 28 bytes of the tip's header hash, as the ring keeps them; the last 4 are zero.
     bytes32 tipHash;
+    /// Entries of the forced queue that the tip and the batches before it consumed: the next batch's forcedStart.
+    uint64 forcedEnd;
 }
 
 interface IRollup {
@@ -86,8 +89,16 @@ interface IRollup {
     error PinnedBlockNotOnChain(uint64 l1Block, bytes32 l1Hash);
     error NoChunks();
     error TooManyForcedChunks(uint32 forcedChunks, uint32 chunkCount);
-    /// Forced records have their room in the header, but no code yet.
-    error ForcedChunksPlanned(uint32 forcedChunks);
+    error ForcedEndBehind(uint64 forcedEnd, uint64 forcedStart);
+    error TooManyForcedEntries(uint64 entries, uint256 most);
+    /// The queue is shorter.
+    error NoForcedEntry(uint64 forcedEnd);
+    /// The batch's clock is behind an entry it takes: a record could be too young for it and be lost.
+    error ForcedEntryAhead(uint32 asOf, uint256 queuedAt);
+    /// The batch leaves an entry behind that is older than 12 h.
+    error ForcedEntryDue(uint64 entry, uint256 queuedAt);
+    /// Who is not the lane's operator may post nothing but forced chunks.
+    error NotForcedOnly(uint32 forcedChunks, uint32 chunkCount);
     error WrongBlobCount(uint256 expected);
     error WrongDataLength(uint256 length, uint32 chunkCount);
     error UnknownDataKind(uint8 dataKind);
@@ -128,7 +139,7 @@ interface IRollup {
     /// @notice `releaseAt` is zero unless an exit is announced.
     function bondOf(address submitter) external view returns (uint256 amount, uint64 releaseAt);
 
-    /// @notice Posts the lane's next batch; `data` is empty for blobs. Conditions: docs/protocol.md §7.
+    /// @notice Posts the lane's next batch; `data` is empty for blobs. Conditions: docs/protocol.md §7, §10.
     function submitBatch(Submission calldata submission, bytes calldata data)
         external
         returns (bytes32 headerHash);

@@ -25,22 +25,29 @@ library BatchData {
         }
     }
 
-    /// @notice Hashes of the chunks in `data`, all of full length but the last, which may end after its preRoot.
-    function calldataWords(uint8 scheme, uint32 chunkCount, bytes calldata data)
+    /// @notice Hashes of the chunks in `data`: forced ones are their preRoot alone, the others of full length but for the
+    /// batch's last, which may end after its preRoot.
+    /// @param forcedChunks at most chunkCount
+    function calldataWords(uint8 scheme, uint32 chunkCount, uint32 forcedChunks, bytes calldata data)
         internal
         view
         returns (bytes32[] memory words)
     {
         if (blobhash(0) != 0) revert IRollup.WrongBlobCount(0);
         uint256 chunkBytes = PRE_ROOT_BYTES + Scheme.bodyBytes(scheme);
-        uint256 lastAt = (uint256(chunkCount) - 1) * chunkBytes;
-        if (data.length < lastAt + PRE_ROOT_BYTES || data.length > lastAt + chunkBytes) {
+        uint256 lastBytes = chunkCount == forcedChunks ? PRE_ROOT_BYTES : chunkBytes;
+        uint256 longest =
+            uint256(forcedChunks) * PRE_ROOT_BYTES + uint256(chunkCount - forcedChunks) * chunkBytes;
+        if (data.length > longest || data.length + lastBytes < longest + PRE_ROOT_BYTES) {
             revert IRollup.WrongDataLength(data.length, chunkCount);
         }
         words = new bytes32[](chunkCount);
+        uint256 start = 0;
         for (uint256 i = 0; i < chunkCount; ++i) {
-            uint256 start = i * chunkBytes;
-            words[i] = keccak256(i + 1 == chunkCount ? data[start:] : data[start:start + chunkBytes]);
+            uint256 end = start + (i < forcedChunks ? PRE_ROOT_BYTES : chunkBytes);
+            if (i + 1 == chunkCount) end = data.length;
+            words[i] = keccak256(data[start:end]);
+            start = end;
         }
     }
 }

@@ -51,6 +51,11 @@ abstract contract Bonds is IRollup {
         if (bond.releaseAt != 0) revert BondExiting(submitter);
     }
 
+    function _isBonded(address submitter) internal view returns (bool) {
+        Bond memory bond = _bonds[submitter];
+        return bond.amount >= Limits.MIN_BOND_WEI && bond.releaseAt == 0;
+    }
+
     function _withdrawBond(address payable to) internal {
         Bond memory bond = _bonds[msg.sender];
         if (bond.releaseAt == 0) revert NoBondExit(msg.sender);

@@ -14,6 +14,7 @@ import {Limits} from "../protocol/Limits.sol";
 import {BatchData} from "./BatchData.sol";
 import {Bonds} from "./Bonds.sol";
 import {Falls} from "./Falls.sol";
+import {ForcedRule} from "./ForcedRule.sol";
 import {LaneHead, LaneHeads} from "./LaneHead.sol";
 
 /// @notice Lanes, their batches and what becomes of false ones (docs/protocol.md §7, §8). A lane's storage is its own: no
@@ -25,6 +26,8 @@ contract Rollup is Bonds, Falls, ReentrancyGuardTransient {
         LaneHead head;
         address owner;
         uint32 zone;
+        /// Entries of the forced queue that the lane's batches consumed.
+        uint64 forcedEnd;
         address pendingOwner;
         /// Highest index that a rollback ever took down; ring slots up to it may hold fallen batches.
         uint64 fallenTip;
@@ -108,23 +111,22 @@ contract Rollup is Bonds, Falls, ReentrancyGuardTransient {
         Lane storage target = _lanes[submission.lane];
         LaneHead head = target.head;
         if (!head.isOpen()) revert UnknownLane(submission.lane);
-        if (msg.sender != head.operator()) revert NotOperator(submission.lane, msg.sender);
-        _requireBonded(msg.sender);
         _checkPlace(target, head, submission);
         _checkClock(head, submission);
-
-        if (submission.chunkCount == 0) revert NoChunks();
-        if (submission.forcedChunks > submission.chunkCount) {
-            revert TooManyForcedChunks(submission.forcedChunks, submission.chunkCount);
+        Header memory header = _header(submission);
+        ForcedRule.take(header, forcedQueue, target.forcedEnd, head.scheme());
+        address operator = head.operator();
+        if (msg.sender != operator) {
+            ForcedRule.requireForeignMay(header, forcedQueue, _isBonded(operator));
         }
-        if (submission.forcedChunks != 0) revert ForcedChunksPlanned(submission.forcedChunks);
-        bytes32[] memory dataWords = _dataWords(head.scheme(), submission, data);
-
-        Header memory header = _header(submission, keccak256(abi.encodePacked(dataWords)));
+        _requireBonded(msg.sender);
+        bytes32[] memory dataWords = _dataWords(head.scheme(), header, data);
+        header.dataHash = keccak256(abi.encodePacked(dataWords));
         headerHash = HeaderLib.hash(header);
         target.ring[submission.index % Limits.RING_SIZE] =
             HeaderLib.ringWord(headerHash, uint32(block.timestamp));
         target.head = head.withTip(submission.index, submission.asOf);
+        if (header.forcedEnd != header.forcedStart) target.forcedEnd = header.forcedEnd;
         emit BatchSubmitted(submission.lane, submission.index, headerHash, header, dataWords);
     }
 
@@ -165,6 +167,7 @@ contract Rollup is Bonds, Falls, ReentrancyGuardTransient {
 
         if (head.tip() > hit.fallenTip) hit.fallenTip = head.tip();
         hit.head = head.withTip(parent.index, parent.asOf);
+        hit.forcedEnd = parent.forcedEnd;
         _recordFall(header.lane, header.index);
         emit BatchesRolledBack(header.lane, header.index, headerHash, msg.sender);
         uint256 reward = _slash(header.submitter, msg.sender);
@@ -199,7 +202,8 @@ contract Rollup is Bonds, Falls, ReentrancyGuardTransient {
             scheme: head.scheme(),
             tip: head.tip(),
             tipAsOf: head.tipAsOf(),
-            tipHash: _ringHash(viewed, head.tip())
+            tipHash: _ringHash(viewed, head.tip()),
+            forcedEnd: viewed.forcedEnd
         });
     }
 
@@ -271,25 +275,23 @@ contract Rollup is Bonds, Falls, ReentrancyGuardTransient {
         }
     }
 
-    function _dataWords(uint8 scheme, Submission calldata submission, bytes calldata data)
+    function _dataWords(uint8 scheme, Header memory header, bytes calldata data)
         private
         view
         returns (bytes32[] memory)
     {
-        if (submission.dataKind == HeaderLib.BLOB) {
-            return BatchData.blobWords(submission.chunkCount, data);
+        if (header.dataKind == HeaderLib.BLOB) {
+            return BatchData.blobWords(header.chunkCount, data);
         }
-        if (submission.dataKind == HeaderLib.CALLDATA) {
-            return BatchData.calldataWords(scheme, submission.chunkCount, data);
+        if (header.dataKind == HeaderLib.CALLDATA) {
+            return BatchData.calldataWords(scheme, header.chunkCount, header.forcedChunks, data);
         }
-        revert UnknownDataKind(submission.dataKind);
+        revert UnknownDataKind(header.dataKind);
     }
 
-    function _header(Submission calldata submission, bytes32 dataHash)
-        private
-        view
-        returns (Header memory header)
-    {
+    /// Without the data's hash, and of the forced queue only where the batch ends in it.
+    function _header(Submission calldata submission) private view returns (Header memory header) {
+        if (submission.chunkCount == 0) revert NoChunks();
         header.lane = submission.lane;
         header.index = submission.index;
         header.parentHash = submission.parentHash;
@@ -297,9 +299,9 @@ contract Rollup is Bonds, Falls, ReentrancyGuardTransient {
         header.asOf = submission.asOf;
         header.l1Block = submission.l1Block;
         header.l1Hash = submission.l1Hash;
+        header.forcedEnd = submission.forcedEnd;
         header.dataKind = submission.dataKind;
         header.chunkCount = submission.chunkCount;
-        header.dataHash = dataHash;
         header.submitter = msg.sender;
     }
 

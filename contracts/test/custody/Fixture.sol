@@ -148,7 +148,7 @@ abstract contract Fixture is Test {
             l1Hash: blockhash(pinned),
             dataKind: HeaderLib.BLOB,
             chunkCount: chunks,
-            forcedChunks: 0
+            forcedEnd: 0
         });
     }
 

@@ -55,6 +55,13 @@ contract CustodyGasTest is Crediting {
 
     /// @notice Gas of a transaction from `sender` that makes this call (EIP-2028 calldata, EIP-7623 floor).
     function _transactionGas(address sender, address target, bytes memory call_) internal returns (uint256) {
+        return _transactionGas(sender, target, call_, 0);
+    }
+
+    function _transactionGas(address sender, address target, bytes memory call_, uint256 value)
+        internal
+        returns (uint256)
+    {
         uint256 tokens = 0;
         for (uint256 i = 0; i < call_.length; ++i) {
             tokens += call_[i] == 0 ? 1 : 4;
@@ -65,8 +72,9 @@ contract CustodyGasTest is Crediting {
         vm.cool(address(vault));
         vm.cool(address(vehicle));
         vm.cool(address(token));
+        vm.cool(address(forcedQueue));
         vm.prank(sender);
-        (bool success,) = target.call(call_);
+        (bool success,) = target.call{value: value}(call_);
         assertTrue(success, "measured call failed");
         // The target itself is warm in a transaction, and cool() made it cold here: 2 500 too many, left in.
         uint256 standard = 21_000 + 4 * tokens + vm.lastCallGas().gasTotalUsed;
@@ -97,6 +105,43 @@ contract CustodyGasTest is Crediting {
 
     function test_gas_submitBatch_secondLap_6Blobs() public {
         assertLt(_submitGas(secondLap, 6), 100_000);
+    }
+
+    function _forceCall(uint256 seed) internal view returns (bytes memory) {
+        bytes24 record = bytes24(uint192(seed));
+        bytes8 place = bytes8(abi.encodePacked(int32(525_200_000), int32(-1_799_999_999)));
+        (bytes32 r, bytes32 s) =
+            vm.signP256(1, sha256(abi.encodePacked(rollup.domainOf(lane), record, place)));
+        return abi.encodeCall(forcedQueue.forceRecord, (lane, record, _evse(1, 0), abi.encodePacked(r, s)));
+    }
+
+    function _force(uint256 count) internal {
+        for (uint256 i = 1; i <= count; ++i) {
+            bytes memory call_ = _forceCall(i);
+            (bool success,) = address(forcedQueue).call{value: Limits.FORCE_FEE_WEI}(call_);
+            assertTrue(success);
+        }
+    }
+
+    function test_gas_forceRecord() public {
+        _force(1);
+        bytes memory call_ = _forceCall(2);
+        vm.deal(stranger, 1 ether);
+        uint256 gas = _transactionGas(stranger, address(forcedQueue), call_, Limits.FORCE_FEE_WEI);
+        emit Measured("forceRecord", gas);
+        assertLt(gas, 105_000);
+    }
+
+    function test_gas_submitBatch_192forcedEntries() public {
+        _force(193);
+        _pass(60);
+        Submission memory submission = _submission(lane, 64);
+        submission.forcedEnd = 192;
+        _blobs(1);
+        uint256 gas =
+            _transactionGas(operator, address(rollup), abi.encodeCall(rollup.submitBatch, (submission, "")));
+        emit Measured("submitBatch, 192 forced entries", gas);
+        assertLt(gas, 110_000);
     }
 
     function _registerGas(uint256 count) internal returns (uint256 gas) {

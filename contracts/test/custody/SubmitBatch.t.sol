@@ -211,14 +211,6 @@ contract SubmitBatchTest is Fixture {
         _refused(_submission(lane, 0), "", abi.encodeWithSelector(IRollup.NoChunks.selector));
     }
 
-    function test_submitBatch_forcedChunks_revert() public {
-        Submission memory submission = _submission(lane, 1);
-        submission.forcedChunks = 2;
-        _refused(submission, "", abi.encodeWithSelector(IRollup.TooManyForcedChunks.selector, 2, 1));
-        submission.forcedChunks = 1;
-        _refused(submission, "", abi.encodeWithSelector(IRollup.ForcedChunksPlanned.selector, 1));
-    }
-
     function test_submitBatch_unknownDataKind_reverts() public {
         Submission memory submission = _submission(lane, 1);
         submission.dataKind = 2;

@@ -31,7 +31,7 @@ export interface Poster {
 /** Posts a batch as it is, true or not, with real blobs or real calldata. */
 export async function postBatch(
   poster: Poster,
-  parent: { header: Pick<BatchHeader, 'index'>; headerHash: Hex },
+  parent: { header: Pick<BatchHeader, 'index' | 'forcedEnd'>; headerHash: Hex },
   batch: BuiltBatch,
   options: { mode: DataMode; blobs?: readonly Uint8Array[] },
 ): Promise<Posted> {
@@ -47,7 +47,7 @@ export async function postBatch(
     l1Hash: head.parentHash,
     dataKind: options.mode === 'blob' ? DataKind.BLOB : DataKind.CALLDATA,
     chunkCount: batch.chunks.length,
-    forcedChunks: 0,
+    forcedEnd: parent.header.forcedEnd,
   }
   const inline = options.mode === 'blob' ? '0x' : toHex(calldataOf(batch))
   const data = encodeFunctionData({ abi: rollupAbi, functionName: 'submitBatch', args: [submission, inline] })
