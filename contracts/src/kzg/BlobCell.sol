@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IFraudVerifier, Opening} from "../interfaces/IFraudVerifier.sol";
 import {Bls12} from "../bls/Bls12.sol";
+import {G1Point} from "../bls/G1Point.sol";
 import {SetupConstants} from "./TrustedSetup.sol";
 
 /// @notice Opens a blob on L1: one of its 64 chunks by that cell's EIP-7594 proof, or the first element of a chunk by EIP-4844's
@@ -88,19 +89,8 @@ library BlobCell {
     function versionedHashOf(bytes calldata commitment) internal pure returns (bytes32) {
         uint256 yHigh = uint128(bytes16(commitment[48:64]));
         uint256 yLow = uint256(bytes32(commitment[64:96]));
-        bytes memory compressed = commitment[0:48];
-        uint8 flags = 0x80;
-        if (yHigh | yLow == 0) flags = 0xc0;
-        else if (_isUpperHalf(yHigh, yLow)) flags = 0xa0;
-        compressed[0] |= bytes1(flags);
+        bytes memory compressed = G1Point.compress(commitment[0:48], yHigh, yLow);
         return bytes32(uint256(1) << 248 | (uint256(sha256(compressed)) << 8 >> 8));
-    }
-
-    /// Whether y > (p − 1) / 2: the sign bit of the compressed form.
-    function _isUpperHalf(uint256 high, uint256 low) private pure returns (bool) {
-        uint256 halfHigh = 0x0d0088f51cbff34d258dd3db21a5d66b;
-        uint256 halfLow = 0xb23ba5c279c2895fb39869507b587b120f55ffff58a9ffffdcff7fffffffd555;
-        return high > halfHigh || (high == halfHigh && low > halfLow);
     }
 
     /// x 48 ‖ y 48 as EIP-2537 wants it: each behind 16 zero bytes.
