@@ -1,11 +1,13 @@
 import { recordDomain, recordMessage, type LaneName } from '../../protocol/domain.ts'
-import { encodeContractDescriptor, encodeEvseDescriptor } from '../../protocol/descriptor.ts'
+import { encodeContractDescriptor, encodeEvseDescriptor, EVSE_POSITION_AT } from '../../protocol/descriptor.ts'
 import { LaneRules } from '../../protocol/laneRules.ts'
-import { type DischargeRecord, encodeRecord, SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
+import { type DischargeRecord, encodeRecord } from '../../protocol/record.ts'
+import { P256_LAYOUT, Scheme, type SchemeLayout } from '../../protocol/scheme.ts'
 import { encodeTariff, tariffFrom } from '../../protocol/tariff.ts'
-import { type EvseKey, evseKey, signP256 } from './generators/evseKey.ts'
+import { chunkBody } from './chunkBody.ts'
+import { blsEvseKey } from './generators/blsKey.ts'
+import { evseKey, signP256 } from './generators/evseKey.ts'
 import { Random } from './generators/random.ts'
-import { P256_LAYOUT } from '../../protocol/scheme.ts'
 
 export interface FleetOptions {
   readonly evses: number
@@ -14,6 +16,17 @@ export interface FleetOptions {
   /** First interval of every charger's first record. */
   readonly firstInterval: number
   readonly name: LaneName
+  /** Default: P-256. */
+  readonly layout?: SchemeLayout
+}
+
+export interface FleetKey {
+  /** As descriptors hold it. */
+  readonly publicKey: Uint8Array
+  /** As a row holds it. */
+  sign(message: Uint8Array): Uint8Array
+  /** For a registration: 192 bytes of a BLS key, none of a P-256 key. */
+  possession(): Uint8Array
 }
 
 export const FLEET_RATED_W = 11_000
@@ -36,7 +49,8 @@ export const FLEET_TARIFF = encodeTariff(
 
 /** Chargers that discharge interval after interval, and sign what they measure: every record settles where there is a price. */
 export class Fleet {
-  readonly keys: readonly EvseKey[]
+  readonly layout: SchemeLayout
+  readonly keys: readonly FleetKey[]
   readonly evseDescriptors: readonly Uint8Array[]
   readonly contractDescriptors: readonly Uint8Array[]
   readonly domain: Uint8Array
@@ -48,7 +62,8 @@ export class Fleet {
     const random = new Random(options.seed ?? 1)
     this.contracts = options.contracts ?? options.evses
     this.domain = recordDomain(options.name)
-    this.keys = Array.from({ length: options.evses }, () => evseKey(random))
+    this.layout = options.layout ?? P256_LAYOUT
+    this.keys = Array.from({ length: options.evses }, () => fleetKey(this.layout, random))
     this.evseDescriptors = this.keys.map((key, slot) =>
       encodeEvseDescriptor({
         key: key.publicKey,
@@ -93,27 +108,36 @@ export class Fleet {
     return this.#next[evse]!
   }
 
-  /** Record and signature, 88 bytes. */
+  /** Record and signature, a row of the lane. */
   sign(record: DischargeRecord, signer = record.evse): Uint8Array {
-    const row = new Uint8Array(SIGNED_RECORD_BYTES)
+    const row = new Uint8Array(this.layout.rowBytes)
     encodeRecord(record, row)
     const descriptor = this.evseDescriptors[record.evse] ?? this.evseDescriptors[0]!
-    const place = new DataView(descriptor.buffer, descriptor.byteOffset + 67)
+    const place = new DataView(descriptor.buffer, descriptor.byteOffset + this.layout.keyBytes + EVSE_POSITION_AT)
     const message = recordMessage(this.domain, row.subarray(0, 24), place.getInt32(0), place.getInt32(4))
-    row.set(signP256(this.keys[signer] ?? this.keys[0]!, message), 24)
+    row.set((this.keys[signer] ?? this.keys[0]!).sign(message), 24)
     return row
   }
 
   /** `count` rows of the chargers in turn. */
   rows(count: number): Uint8Array {
-    const rows = new Uint8Array(count * SIGNED_RECORD_BYTES)
-    for (let i = 0; i < count; i++) rows.set(this.sign(this.next(i % this.keys.length)), i * SIGNED_RECORD_BYTES)
+    const { rowBytes } = this.layout
+    const rows = new Uint8Array(count * rowBytes)
+    for (let i = 0; i < count; i++) rows.set(this.sign(this.next(i % this.keys.length)), i * rowBytes)
     return rows
+  }
+
+  /** The body of a chunk of `count` records of the chargers in turn, not padded. */
+  body(count: number): Uint8Array {
+    return chunkBody(
+      this.layout,
+      Array.from({ length: count }, (_, i) => this.sign(this.next(i % this.keys.length))),
+    )
   }
 
   /** What L1 would say: everything active since `activeFrom`, priced and funded throughout. */
   rules(activeFrom: number, fundedMicro = 10n ** 15n): LaneRules {
-    const rules = new LaneRules(P256_LAYOUT)
+    const rules = new LaneRules(this.layout)
     rules.applyEvsesRegistered({ firstSlot: 0, activeFrom, descriptors: Buffer.concat(this.evseDescriptors) })
     rules.applyContractsEnrolled({ firstSlot: 0, activeFrom, descriptors: Buffer.concat(this.contractDescriptors) })
     const fromPeriod = Math.floor(activeFrom / 900)
@@ -121,5 +145,15 @@ export class Fleet {
     rules.applyPricesSet({ firstPeriod: fromPeriod, prices: Array(400).fill(FLEET_PRICE_NANO) })
     rules.applyCheckpointAdded({ index: 0, effectiveFrom: activeFrom, fundedMicro })
     return rules
+  }
+}
+
+export function fleetKey(layout: SchemeLayout, random: Random): FleetKey {
+  if (layout.scheme === Scheme.BLS) return blsEvseKey(random)
+  const key = evseKey(random)
+  return {
+    publicKey: key.publicKey,
+    sign: (message) => signP256(key, message),
+    possession: () => new Uint8Array(),
   }
 }

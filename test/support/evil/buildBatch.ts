@@ -1,11 +1,8 @@
-import type { Chunk } from '../../../protocol/chunk.ts'
-import { recordMessage } from '../../../protocol/domain.ts'
+import { bodyRecords, type Chunk } from '../../../protocol/chunk.ts'
+import { chunkSignatures } from '../../../protocol/chunkSignatures.ts'
 import type { LaneRules } from '../../../protocol/laneRules.ts'
 import type { LaneState } from '../../../protocol/laneState.ts'
-import { P256_CHUNK_RECORDS, RECORD_BYTES } from '../../../protocol/limits.ts'
 import { Outcome } from '../../../protocol/outcome.ts'
-import { parseP256Key, verifyP256 } from '../../../protocol/p256.ts'
-import { isEmptyRecord, recordEvse, SIGNED_RECORD_BYTES } from '../../../protocol/record.ts'
 import { Settlement } from '../../../protocol/settlement.ts'
 
 /** What a lying sequencer does in one chunk. Everything after it is honest, on the state that the lie left. */
@@ -14,7 +11,7 @@ export interface Lie {
   readonly chunk: number
   /** Settles the chunk by these rules instead of L1's. */
   readonly rules?: LaneRules
-  /** Takes every signature for valid. */
+  /** Takes every signature for valid, or every one for bad. */
   readonly believes?: boolean
   /** Changes the state after the chunk. */
   readonly doctor?: (state: LaneState, body: Uint8Array) => void
@@ -44,27 +41,15 @@ export function buildBatch(
     const isLie = lie?.chunk === k
     const used = (isLie ? lie.rules : undefined) ?? rules
     const settlement = new Settlement(state, used, asOf)
-    for (let i = 0; i < P256_CHUNK_RECORDS; i++) {
-      const at = i * SIGNED_RECORD_BYTES
-      if (at + SIGNED_RECORD_BYTES > body.length) break
-      const valid = (isLie && lie.believes === true) || isSigned(used, settlement, domain, body, at)
-      if (settlement.settle(body, at, valid) === Outcome.SETTLED) settled++
+    const records = bodyRecords(used.layout, body)
+    const verdicts = chunkSignatures({ rules: used, domain }).judge(settlement, { preRoot: root, body, records })
+    for (const [i, verdict] of verdicts.entries()) {
+      const valid = (isLie ? lie.believes : undefined) ?? verdict === 1
+      if (settlement.settle(records.bytes, records.at + i * records.stride, valid) === Outcome.SETTLED) settled++
     }
     if (isLie) lie.doctor?.(state, body)
     root = state.root()
     if (isLie && lie.claim !== undefined) root = lie.claim(root)
   }
   return { asOf, chunks, postRoot: root, settled }
-}
-
-function isSigned(rules: LaneRules, settlement: Settlement, domain: Uint8Array, body: Uint8Array, at: number): boolean {
-  if (isEmptyRecord(body, at) || !settlement.knowsEvse(body, at)) return false
-  const evse = recordEvse(body, at)
-  const record = body.subarray(at, at + RECORD_BYTES)
-  const message = recordMessage(domain, record, rules.evseLat(evse), rules.evseLon(evse))
-  return verifyP256(
-    parseP256Key(rules.evseKey(evse)),
-    message,
-    body.subarray(at + RECORD_BYTES, at + SIGNED_RECORD_BYTES),
-  )
 }
