@@ -6,7 +6,7 @@ export type BroadcastOutcome =
   | 'nonceTooLow'
   | 'underpriced'
   | 'insufficientFunds'
-  /** Pool full, account limits, nonce gap, rate limit: try again later. */
+  /** Pool full, account limits, nonce gap, rate limit, a node that is behind or unwell: try again later. */
   | 'busy'
   | 'unreachable'
   /** Invalid whenever it is sent. */
@@ -23,6 +23,11 @@ const WORDS: readonly (readonly [pattern: RegExp, outcome: BroadcastOutcome])[] 
   [/insufficient funds|insufficient balance|overdraft/i, 'insufficientFunds'],
   [
     /pool is full|txpool is full|pool (overflow|limit)|account limit exceeded|too many|rate limit|request limit exceeded|nonce too high|gapped|address already reserved|in-flight transaction limit|temporar|try again/i,
+    'busy',
+  ],
+  // Says nothing about the transaction: what a node, or the balancer before it, says when its state is not there.
+  [
+    /header not found|unknown block|missing trie node|state .*(not available|unavailable)|syncing|not synced|internal (json-rpc )?error|unavailable/i,
     'busy',
   ],
 ]
