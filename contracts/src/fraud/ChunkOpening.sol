@@ -15,7 +15,7 @@ library ChunkOpening {
     /// @return preRoot what the chunk states as the root before it
     /// @return body its records
     /// @return claimed the root that the batch claims after it: what the next chunk states, or the header after the last
-    function open(address setup, Header calldata header, uint32 chunk, Proof calldata parts)
+    function open(address setup, Header memory header, uint32 chunk, Proof calldata parts)
         internal
         view
         returns (bytes31 preRoot, bytes memory body, bytes31 claimed)
@@ -32,7 +32,7 @@ library ChunkOpening {
     }
 
     /// @notice The chunk's bytes without what is claimed after it.
-    function openAlone(address setup, Header calldata header, uint32 chunk, Proof calldata parts)
+    function openAlone(address setup, Header memory header, uint32 chunk, Proof calldata parts)
         internal
         view
         returns (bytes31, bytes memory)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IFraudVerifier, LaneContext, Proof, Witness} from "../interfaces/IFraudVerifier.sol";
+import {Finding, IFraudVerifier, LaneContext, Proof, Witness} from "../interfaces/IFraudVerifier.sol";
 import {IForcedQueue} from "../interfaces/IForcedQueue.sol";
 import {IRegistry} from "../interfaces/IRegistry.sol";
 import {ITariff} from "../interfaces/ITariff.sol";
@@ -9,6 +9,7 @@ import {IVault} from "../interfaces/IVault.sol";
 import {SetupConstants} from "../kzg/TrustedSetup.sol";
 import {Header} from "../protocol/Header.sol";
 import {P256} from "../protocol/P256.sol";
+import {Record} from "../protocol/Record.sol";
 import {Scheme} from "../protocol/Scheme.sol";
 import {ChunkItems, Item} from "./ChunkItem.sol";
 import {ChunkOpening} from "./ChunkOpening.sol";
@@ -65,13 +66,30 @@ contract FraudVerifier is IFraudVerifier {
         return (execution.claimed, execution.computed);
     }
 
-    /// Every question about a chunk is answered by re-executing it.
-    function _execute(
+    /// @inheritdoc IFraudVerifier
+    function inspect(
         Header calldata header,
         LaneContext calldata context,
         uint32 chunk,
-        Proof calldata parts
-    ) private view returns (Execution memory execution) {
+        uint32 row,
+        bytes calldata proof
+    ) external view returns (Finding memory) {
+        Execution memory execution = _execute(header, context, chunk, _parts(proof));
+        if (execution.claimed != execution.computed) {
+            revert FalseChunk(execution.claimed, execution.computed);
+        }
+        if (row >= execution.items.length) revert RowOutOfRange(row, execution.items.length);
+        Item memory item = execution.items[row];
+        return Finding(Record.unwrap(item.record), item.settled, item.amount);
+    }
+
+    /// Every question about a chunk is answered by re-executing it. Header and context come in memory, for in calldata they lie at
+    /// known places: the compiler would write all of this once more for each caller.
+    function _execute(Header memory header, LaneContext memory context, uint32 chunk, Proof calldata parts)
+        private
+        view
+        returns (Execution memory execution)
+    {
         if (chunk >= header.chunkCount) revert ChunkOutOfRange(chunk, header.chunkCount);
         if (chunk < header.forcedChunks) revert ForcedChunkUnsupported(chunk);
 

@@ -44,8 +44,8 @@ library ReplayLib {
 
     /// @notice The state that the witness brings. Its leaves are checked by `roots`, everything else here or where it is read.
     function load(
-        Header calldata header,
-        LaneContext calldata context,
+        Header memory header,
+        LaneContext memory context,
         Witness calldata witness,
         ITariff tariff,
         IVault vault

@@ -71,6 +71,9 @@ interface IFraudVerifier {
     error WrongTariff(uint32 version);
     error WrongFundingIndex(uint32 index);
     error PrecompileOutOfGas(address precompile);
+    /// The chunk is fraud: prove it, rather than ask what its rows settled.
+    error FalseChunk(bytes31 claimed, bytes31 computed);
+    error RowOutOfRange(uint32 row, uint256 rows);
 
     /// @notice Re-executes one chunk. Reverts for a wrong witness, never because of what the chunk holds.
     /// @param proof abi.encode(Proof)
@@ -90,4 +93,13 @@ interface IFraudVerifier {
         external
         view
         returns (bytes31 preRoot, bytes memory body);
+
+    /// @notice What row `row` of a chunk did, found by re-executing the chunk; reverts if its root is false.
+    function inspect(
+        Header calldata header,
+        LaneContext calldata context,
+        uint32 chunk,
+        uint32 row,
+        bytes calldata proof
+    ) external view returns (Finding memory);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IFraudVerifier, LaneContext} from "../../src/interfaces/IFraudVerifier.sol";
+import {Finding, IFraudVerifier, LaneContext} from "../../src/interfaces/IFraudVerifier.sol";
 import {Header} from "../../src/protocol/Header.sol";
 
 /// @notice Stands in for the verifier in custody's tests: answers what it was told to, and refuses a context other than the
@@ -14,6 +14,7 @@ contract VerifierDouble is IFraudVerifier {
     bytes32 public expectedContext;
     bytes31 public preRoot;
     bytes public body;
+    mapping(bytes32 place => Finding) private _findings;
 
     function answer(bytes31 claimed_, bytes31 computed_) external {
         claimed = claimed_;
@@ -24,8 +25,24 @@ contract VerifierDouble is IFraudVerifier {
         expectedContext = keccak256(abi.encode(context));
     }
 
+    function find(bytes31 postRoot, uint32 chunk, uint32 row, Finding calldata finding) external {
+        _findings[keccak256(abi.encode(postRoot, chunk, row))] = finding;
+    }
+
+    function inspect(
+        Header calldata header,
+        LaneContext calldata context,
+        uint32 chunk,
+        uint32 row,
+        bytes calldata proof
+    ) external view returns (Finding memory) {
+        (bytes31 claimed_, bytes31 computed_) = execute(header, context, chunk, proof);
+        if (claimed_ != computed_) revert FalseChunk(claimed_, computed_);
+        return _findings[keccak256(abi.encode(header.postRoot, chunk, row))];
+    }
+
     function execute(Header calldata, LaneContext calldata context, uint32, bytes calldata proof)
-        external
+        public
         view
         returns (bytes31, bytes31)
     {

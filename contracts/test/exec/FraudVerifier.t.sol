@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IFraudVerifier, LaneContext, Proof} from "../../src/interfaces/IFraudVerifier.sol";
+import {Finding, IFraudVerifier, LaneContext, Proof} from "../../src/interfaces/IFraudVerifier.sol";
 import {Header} from "../../src/protocol/Header.sol";
 import {ExecutionFixture} from "./ExecutionFixture.sol";
 import {Plain} from "./ReferenceLane.sol";
@@ -192,5 +192,51 @@ contract FraudVerifierTest is ExecutionFixture {
     function _seal(Header memory header, Proof memory proof) internal pure {
         proof.dataWords[0] = keccak256(proof.opening.chunk);
         header.dataHash = keccak256(abi.encodePacked(proof.dataWords));
+    }
+
+    // --- What one row did
+
+    function test_inspect_rows_tellWhatTheySettled() public {
+        Plain memory refused = _good();
+        refused.contractSlot = 3;
+        Plain[] memory records = _two(_good(), refused);
+        (Header memory header, Proof memory proof) = _batch(_body(records), bytes31(0));
+        LaneContext memory context = _context();
+        uint256 spent = uint256(lane.laneLeaf()) >> 160;
+        lane.settle(records[0]);
+        lane.settle(records[1]);
+        header.postRoot = lane.stateRoot();
+        uint256 amount = (uint256(lane.laneLeaf()) >> 160) - spent;
+        assertGt(amount, 0);
+
+        Finding memory found = verifier.inspect(header, context, 0, 0, abi.encode(proof));
+        assertTrue(found.settled);
+        assertEq(found.amount, amount);
+        assertEq(bytes32(uint256(found.record)), bytes32(uint256(_record(records[0]))));
+        // It overlaps the first.
+        found = verifier.inspect(header, context, 0, 1, abi.encode(proof));
+        assertFalse(found.settled);
+        assertEq(found.amount, 0);
+        assertEq(bytes32(uint256(found.record)), bytes32(uint256(_record(records[1]))));
+        // Padding.
+        found = verifier.inspect(header, context, 0, 21, abi.encode(proof));
+        assertFalse(found.settled);
+        assertEq(found.record, 0);
+
+        vm.expectRevert(abi.encodeWithSelector(IFraudVerifier.RowOutOfRange.selector, 22, 22));
+        verifier.inspect(header, context, 0, 22, abi.encode(proof));
+    }
+
+    function test_inspect_falseChunk_reverts() public {
+        bytes31 lie = bytes31(uint248(7));
+        (Header memory header, Proof memory proof) = _batch(_body(_one(_good())), lie);
+        LaneContext memory context = _context();
+        lane.settle(_good());
+        vm.expectRevert(abi.encodeWithSelector(IFraudVerifier.FalseChunk.selector, lie, lane.stateRoot()));
+        verifier.inspect(header, context, 0, 0, abi.encode(proof));
+    }
+
+    function _record(Plain memory r) private view returns (uint192) {
+        return uint192(bytes24(_signed(r)));
     }
 }
