@@ -21,7 +21,7 @@ export interface LocalLane extends AsyncDisposable {
   readonly folder: string
   readonly stage: SequenceStage
   readonly journal: LaneJournal
-  readonly view: { rules: Workload['rules']; finalTime: number; finalBlock: bigint }
+  readonly view: { rules: Workload['rules']; finalTime: number; finalBlock: bigint; forced: readonly [] }
   readonly metrics: ReturnType<typeof createMetrics>
   /** Batches closed since this was emptied. */
   readonly closed: ClosedBatch[]
@@ -32,7 +32,7 @@ export async function openLocalLane(workload: Workload, options: { maxBatchRows:
   const folder = await mkdtemp(join(tmpdir(), 'backfeed-bench-'))
   const database = await openDatabase(folder, OWNER)
   const journal = await LaneJournal.open(database, LANE)
-  const view = { rules: workload.rules, finalTime: NOW - 60, finalBlock: 1n }
+  const view = { rules: workload.rules, finalTime: NOW - 60, finalBlock: 1n, forced: [] as const }
   const book = await replayLane({ journal, rules: workload.rules, openedAsOf: ACTIVE_FROM, now: NOW })
   const metrics = createMetrics({ service: 'bench', process: false })
   const closed: ClosedBatch[] = []

@@ -70,6 +70,11 @@ export class Settlement {
     return outcome
   }
 
+  /** A record of the forced queue: its signature was checked when it was queued, and it has no position (docs/protocol.md §10, §13). */
+  settleForced(bytes: Uint8Array, at: number): Outcome {
+    return isEmptyRecord(bytes, at) ? Outcome.EMPTY : this.#judge(bytes, at, true)
+  }
+
   #judge(bytes: Uint8Array, at: number, signatureValid: boolean): Outcome {
     const state = this.#state
     const rules = this.#rules

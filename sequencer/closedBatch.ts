@@ -1,16 +1,22 @@
+import type { ForcedSpan } from './forced.ts'
+
 /** A batch whose records are decided. What it holds lies in the journal; this is what posting and queries need beside. */
 export interface ClosedBatch {
   readonly lane: number
   readonly index: number
   /** Seconds. */
   readonly asOf: number
+  readonly chunkCount: number
+  /** Chunks of it that hold what it consumes of the forced queue: its first. */
+  readonly forcedChunks: number
   /** Root before each chunk, 31 bytes; empty once the batch is final. */
   readonly preRoots: readonly Uint8Array[]
   readonly postRoot: Uint8Array
+  readonly forced: ForcedSpan
   readonly rowCount: number
   /** Position of the lane's next record when the batch was opened. */
   readonly firstPosition: number
-  /** Its entries in the journal, other batches' between them excluded. */
+  /** Its entries in the journal; no other batch's rows lie between them. */
   readonly firstSequence: number
   readonly lastSequence: number
   readonly closedAtMs: number

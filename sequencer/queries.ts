@@ -26,6 +26,9 @@ export interface LaneQueries {
   /** The record that was accepted for this EVSE (lane slot) and first interval. The lane is one of `lanes()`. */
   record(query: { lane: number; evse: number; start: number }): Promise<RecordLife | undefined>
 
+  /** Entries of the lane's forced queue with index ≥ `from`, ascending, at most `limit` (1 … 256). The lane is one of `lanes()`. */
+  forced(query: { lane: number; from: number; limit: number }): Promise<readonly ForcedLife[]>
+
   /** Undefined: the slot is empty. The lane is one of `lanes()`. */
   contract(lane: number, slot: number): Promise<ContractCredit | undefined>
 
@@ -59,6 +62,8 @@ export interface LaneStatus {
   readonly fundedMicro: bigint
   /** Newest L1 block that the lane's rules include. */
   readonly l1: { readonly block: number; readonly seconds: number }
+  /** Entries of the forced queue: held final on L1, and taken into batches. */
+  readonly forced: { readonly queued: number; readonly taken: number }
   readonly openBatch: OpenBatch
   /** Index of the newest batch that is closed, on L1, final; 0 is the lane's opening. final ≤ posted ≤ closed < open. */
   readonly closedIndex: number
@@ -120,6 +125,21 @@ export interface RecordLife {
   /** Once the batch is closed. `slot`: its place in the chunk. */
   readonly place?: { readonly headerHash: Hex; readonly chunk: number; readonly slot: number }
   readonly transaction?: BatchTransaction
+}
+
+/** A record that was queued on L1 (docs/protocol.md §10). It has no position. */
+export interface ForcedLife {
+  /** In the lane's queue, from 0. */
+  readonly index: number
+  readonly record: DischargeRecord
+  /** Seconds, of its block. */
+  readonly queuedAt: number
+  /** `waiting`: for the next batch. */
+  readonly stage: 'waiting' | 'open' | BatchStage
+  /** Once a batch has taken it. */
+  readonly outcome?: ResultCode
+  readonly amountMicro?: number
+  readonly batchIndex?: number
 }
 
 export interface Credit {

@@ -1,4 +1,5 @@
 import type { LaneRules } from '../protocol/laneRules.ts'
+import type { ForcedEntry } from './forced.ts'
 
 /** What the stages see of L1: only what blocks held final say. */
 export interface RulesView {
@@ -6,6 +7,8 @@ export interface RulesView {
   /** Time of the newest block held final, seconds. The rules hold everything up to it. */
   readonly finalTime: number
   readonly finalBlock: bigint
+  /** Entries of the lane's forced queue that those blocks hold, by index. */
+  readonly forced: readonly ForcedEntry[]
 }
 
 /** Seconds since the Unix epoch: the system's, or the newest L1 block's where the chain's clock is moved by hand. */

@@ -12,7 +12,7 @@ export async function readBatchRows(journal: LaneJournal, batch: ClosedBatch): P
   const rows = new Uint8Array(batch.rowCount * SIGNED_RECORD_BYTES)
   let count = 0
   for await (const { entry } of journal.readRange(batch.firstSequence, batch.lastSequence)) {
-    if (entry.kind !== EntryKind.RECORDS || entry.batch !== batch.index) continue
+    if (entry.kind !== EntryKind.RECORDS) continue
     if (entry.firstRow !== count || count + entry.count > batch.rowCount) throw rowsDiffer(batch)
     rows.set(entry.rows, count * SIGNED_RECORD_BYTES)
     count += entry.count
@@ -30,9 +30,10 @@ export async function settleBatch(
 ): Promise<void> {
   const entries: RecordsEntry[] = []
   for await (const { entry } of journal.readRange(batch.firstSequence, batch.lastSequence)) {
-    if (entry.kind === EntryKind.RECORDS && entry.batch === batch.index) entries.push(entry)
+    if (entry.kind === EntryKind.RECORDS) entries.push(entry)
   }
   const settlement = new Settlement(state, rules, batch.asOf)
+  for (const { record } of batch.forced.entries) settlement.settleForced(record, 0)
   for (const { rows, count, verdicts } of entries) {
     for (let row = 0; row < count; row++) {
       settlement.settle(rows, row * SIGNED_RECORD_BYTES, verdictOf(verdicts, row))

@@ -3,7 +3,7 @@ import { MAX_SLOTS } from '../../protocol/limits.ts'
 import { resultName } from '../../protocol/wire.ts'
 import { type Routes, sendProblem } from '../httpServer.ts'
 import { API_DEFAULT_PAGE, API_MAX_PAGE } from '../limits.ts'
-import type { LaneQueries, RecordLife } from '../queries.ts'
+import type { ForcedLife, LaneQueries, RecordLife } from '../queries.ts'
 import { addHealthRoute } from './health.ts'
 import { sendJson } from './json.ts'
 
@@ -21,8 +21,14 @@ export function queryRoutes(queries: LaneQueries): Routes {
       addLaneRoutes(scope, queries)
       addBatchRoutes(scope, queries)
       addRecordRoute(scope, queries)
+      addForcedRoute(scope, queries)
       addContractRoute(scope, queries)
     })
+}
+
+interface PageQuery {
+  from?: string
+  limit?: string
 }
 
 interface LaneParams {
@@ -40,19 +46,14 @@ function addLaneRoutes(app: FastifyInstance, queries: LaneQueries): void {
 }
 
 function addBatchRoutes(app: FastifyInstance, queries: LaneQueries): void {
-  type PageQuery = { from?: string; limit?: string }
   app.get<{ Params: LaneParams; Querystring: PageQuery }>('/v1/lanes/:lane/batches', async (request, reply) => {
     const lane = knownLane(queries, request.params.lane)
     if (lane === undefined) return notFound(reply, 'UNKNOWN_LANE')
     const { closedIndex } = queries.lane(lane)!
-    const limit = parseQuery(request.query.limit, API_DEFAULT_PAGE)
-    if (limit === undefined || limit < 1 || limit > API_MAX_PAGE) {
-      return badParameter(reply, `limit is 1 to ${API_MAX_PAGE}`)
-    }
-    const from = parseQuery(request.query.from, Math.max(0, closedIndex - limit + 1))
-    if (from === undefined) return badParameter(reply, 'from is a batch index')
-    const batches = await queries.batches({ lane, from, limit })
-    const next = from + batches.length
+    const page = parsePage(request.query, closedIndex)
+    if (typeof page === 'string') return badParameter(reply, page)
+    const batches = await queries.batches({ lane, ...page })
+    const next = page.from + batches.length
     return sendJson(reply, { batches, next: batches.length > 0 && next <= closedIndex ? next : null })
   })
   app.get<{ Params: LaneParams & { index: string } }>('/v1/lanes/:lane/batches/:index', async (request, reply) => {
@@ -80,6 +81,22 @@ function addRecordRoute(app: FastifyInstance, queries: LaneQueries): void {
   })
 }
 
+function addForcedRoute(app: FastifyInstance, queries: LaneQueries): void {
+  app.get<{ Params: LaneParams; Querystring: PageQuery }>('/v1/lanes/:lane/forced', async (request, reply) => {
+    const lane = knownLane(queries, request.params.lane)
+    if (lane === undefined) return notFound(reply, 'UNKNOWN_LANE')
+    const { queued } = queries.lane(lane)!.forced
+    const page = parsePage(request.query, queued - 1)
+    if (typeof page === 'string') return badParameter(reply, page)
+    const entries = await queries.forced({ lane, ...page })
+    const next = page.from + entries.length
+    return sendJson(reply, {
+      entries: entries.map(forcedJson),
+      next: entries.length > 0 && next < queued ? next : null,
+    })
+  })
+}
+
 function addContractRoute(app: FastifyInstance, queries: LaneQueries): void {
   app.get<{ Params: LaneParams & { slot: string } }>('/v1/lanes/:lane/contracts/:slot', async (request, reply) => {
     const lane = knownLane(queries, request.params.lane)
@@ -89,6 +106,10 @@ function addContractRoute(app: FastifyInstance, queries: LaneQueries): void {
     const credit = await queries.contract(lane, slot)
     return credit === undefined ? notFound(reply, 'UNKNOWN_CONTRACT') : sendJson(reply, credit)
   })
+}
+
+function forcedJson(life: ForcedLife): object {
+  return life.outcome === undefined ? life : { ...life, outcome: resultName(life.outcome) }
 }
 
 function recordJson(life: RecordLife): object {
@@ -117,6 +138,14 @@ function knownLane(queries: LaneQueries, text: string): number | undefined {
 
 function parseSlot(text: string): number | undefined {
   return parseWhole(text, MAX_SLOTS - 1)
+}
+
+/** The newest page unless it is said where to begin; what is wrong with it, if something is. */
+function parsePage(query: PageQuery, newest: number): { from: number; limit: number } | string {
+  const limit = parseQuery(query.limit, API_DEFAULT_PAGE)
+  if (limit === undefined || limit < 1 || limit > API_MAX_PAGE) return `limit is 1 to ${API_MAX_PAGE}`
+  const from = parseQuery(query.from, Math.max(0, newest - limit + 1))
+  return from === undefined ? 'from is an index' : { from, limit }
 }
 
 function parseQuery(text: unknown, absent: number): number | undefined {

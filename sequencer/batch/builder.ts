@@ -25,7 +25,7 @@ export class BatchBuilder implements BatchDataSource {
   readonly #settings: BatchBuilderSettings
   readonly #pool: Piscina<BatchTask, BlobSidecar | undefined> | undefined
   /** What was made last in each lane: a batch is asked for again when L1 refused it for a while. */
-  readonly #last = new Map<number, { root: Uint8Array; index: number; data: BatchData }>()
+  readonly #last = new Map<number, { batch: ClosedBatch; data: BatchData }>()
 
   constructor(settings: BatchBuilderSettings) {
     this.#settings = settings
@@ -49,9 +49,9 @@ export class BatchBuilder implements BatchDataSource {
 
   async prepare(batch: ClosedBatch): Promise<BatchData> {
     const last = this.#last.get(batch.lane)
-    if (last?.index === batch.index && Buffer.compare(last.root, batch.postRoot) === 0) return last.data
+    if (last?.batch === batch) return last.data
     const data = await this.#make(batch)
-    this.#last.set(batch.lane, { root: batch.postRoot, index: batch.index, data })
+    this.#last.set(batch.lane, { batch, data })
     return data
   }
 
@@ -65,12 +65,13 @@ export class BatchBuilder implements BatchDataSource {
     const startedAt = performance.now()
     const rows = await readBatchRows(journal, batch)
     const { preRoots } = batch
+    const laidOut = { rows, preRoots, forcedChunks: batch.forcedChunks }
     if (this.#pool === undefined) {
-      const { data, dataWords } = writeCalldata({ rows, preRoots })
+      const { data, dataWords } = writeCalldata(laidOut)
       this.#settings.metrics?.built(batch.rowCount, data.length, performance.now() - startedAt)
       return { kind: 'calldata', data, dataWords }
     }
-    const sidecar = await this.#pool.run({ kind: 'sidecar', rows, preRoots })
+    const sidecar = await this.#pool.run({ kind: 'sidecar', ...laidOut })
     if (sidecar === undefined) throw new Error('the batch worker made no sidecar')
     this.#settings.metrics?.built(batch.rowCount, sidecar.blobs.length * 131_072, performance.now() - startedAt)
     return { kind: 'blob', sidecar, dataWords: sidecar.versionedHashes }

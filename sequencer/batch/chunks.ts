@@ -10,6 +10,8 @@ export interface BatchRows {
   readonly rows: Uint8Array
   /** Root before each chunk, 31 bytes. */
   readonly preRoots: readonly Uint8Array[]
+  /** Chunks before those of the rows, which hold their preRoot alone. Default 0. */
+  readonly forcedChunks?: number
 }
 
 /** The blobs of a batch: chunk k is cell k mod 64 of blob ⌊k / 64⌋. */
@@ -44,13 +46,15 @@ export function calldataBytes(rowCount: number): number {
   return chunksFor(P256_LAYOUT, rowCount) * ROOT_BYTES + rowCount * SIGNED_RECORD_BYTES
 }
 
-function bodyOf(batch: BatchRows, k: number): Uint8Array {
-  return batch.rows.subarray(k * P256_LAYOUT.bodyBytes, (k + 1) * P256_LAYOUT.bodyBytes)
+function bodyOf({ rows, forcedChunks = 0 }: BatchRows, k: number): Uint8Array {
+  const own = k - forcedChunks
+  return own < 0 ? rows.subarray(0, 0) : rows.subarray(own * P256_LAYOUT.bodyBytes, (own + 1) * P256_LAYOUT.bodyBytes)
 }
 
-function checkedChunkCount({ rows, preRoots }: BatchRows): number {
-  const chunkCount = chunksFor(P256_LAYOUT, rows.length / SIGNED_RECORD_BYTES)
-  if (rows.length === 0 || rows.length % SIGNED_RECORD_BYTES !== 0 || preRoots.length !== chunkCount) {
+function checkedChunkCount({ rows, preRoots, forcedChunks = 0 }: BatchRows): number {
+  // A batch that holds nothing is a chunk of padding.
+  const chunkCount = Math.max(1, forcedChunks + chunksFor(P256_LAYOUT, rows.length / SIGNED_RECORD_BYTES))
+  if (rows.length % SIGNED_RECORD_BYTES !== 0 || preRoots.length !== chunkCount) {
     throw new RangeError(`${rows.length} bytes of records and ${preRoots.length} pre-roots do not make a batch`)
   }
   return chunkCount

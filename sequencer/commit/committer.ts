@@ -11,7 +11,7 @@ import type { ClosedBatch } from '../closedBatch.ts'
 import { type Prepared, putPrepared } from '../store/commitLog.ts'
 import type { Database } from '../store/database.ts'
 import type { CommitMetrics } from './metrics.ts'
-import { compareWithL1, holdsSame, isFinal, nextStep, type Standing } from './standing.ts'
+import { compareWithL1, holdsSame, isFinal, isForcedOnly, nextStep, type Standing } from './standing.ts'
 import { batchId, headerOf, requestId, stillHolds, submitRequest } from './submission.ts'
 
 /** What posting needs of the lane's order. */
@@ -44,6 +44,8 @@ export interface CommitterSettings {
   readonly prepared: Map<number, Prepared>
   /** Whether what L1 has of a batch, read back from it, is record for record and root for root what the journal has. */
   readonly holdsOurRecords: (batch: ClosedBatch, theirs: DerivedBatch) => Promise<boolean>
+  /** Has ours follow a batch of forced chunks that somebody else posted; false: it claims what settlement does not come to. */
+  readonly insertForced: (theirs: DerivedBatch) => Promise<'inserted' | 'false' | 'notYet'>
   readonly redateMarginSeconds: number
   /** After a post that failed, milliseconds; doubles up to sixteen times. */
   readonly retryMs: number
@@ -66,6 +68,8 @@ export class Committer {
   readonly #proven = new Set<Hex>()
   /** Headers that look like ours over data that is not. */
   readonly #lookalikes = new Set<Hex>()
+  /** Headers of others' batches of forced chunks that are false. */
+  readonly #falseForced = new Set<Hex>()
   #posting: { id: string | undefined; done: Promise<void> } | undefined
   #posted = 0
   #agreed = 0
@@ -115,9 +119,15 @@ export class Committer {
       this.#proven.add(event.headerHash)
       this.#agreed = Math.min(this.#agreed, Number(event.index) - 1)
     }
-    const standing = await this.#standing()
+    let standing = await this.#standing()
+    let theirs = this.#othersForced(standing)
+    while (theirs !== undefined && (await this.#follow(theirs, update))) {
+      standing = await this.#standing()
+      theirs = this.#othersForced(standing)
+    }
     this.#setPosted(standing.kind === 'agreed' ? standing.posted : standing.index - 1)
-    this.#setForeign(standing.kind === 'agreed' ? undefined : standing.index)
+    // One that may be true is only waited for: records go on being taken in, and follow it.
+    this.#setForeign(standing.kind === 'agreed' || theirs !== undefined ? undefined : standing.index)
     await this.#adopt()
     await this.#finalise(update)
     if (standing.kind === 'agreed') this.#goOn(update)
@@ -141,12 +151,43 @@ export class Committer {
     return standing
   }
 
+  /** Where L1 holds a batch that is not ours: forced chunks alone, posted because we did not (docs/protocol.md §10). */
+  #othersForced(standing: Standing): DerivedBatch | undefined {
+    if (standing.kind === 'agreed') return undefined
+    const theirs = this.#settings.deriver.history.live[standing.index - 1]!
+    return isForcedOnly(theirs) && !this.#falseForced.has(theirs.headerHash) ? theirs : undefined
+  }
+
+  /** Only what cannot leave L1 any more is followed. True when there is something new to compare. */
+  async #follow(theirs: DerivedBatch, update: L1Update): Promise<boolean> {
+    const { log, lane, insertForced, metrics } = this.#settings
+    const { header, headerHash, place } = theirs
+    if (place.blockNumber > update.final.number) return false
+    const result = await insertForced(theirs).catch((error: unknown) =>
+      this.#unreadable(error, theirs, 'notYet' as const),
+    )
+    const fields = {
+      lane,
+      batch: header.index,
+      submitter: header.submitter,
+      entries: header.forcedEnd - header.forcedStart,
+    }
+    if (result === 'inserted') {
+      log.warn(fields, 'somebody else posted forced records, which were due: our batches follow theirs')
+      metrics?.followed()
+    } else if (result === 'false') {
+      log.error(fields, "somebody else's batch of forced records is false: waiting for it to fall")
+      this.#falseForced.add(headerHash)
+    }
+    return result !== 'notYet'
+  }
+
   /**
    * Roots and dates of a batch of ours can be seen before it is mined, and posted over other data: taken for ours, it would be counted
    * against us once it is proven false.
    */
   async #isOurs(batch: ClosedBatch, theirs: DerivedBatch): Promise<boolean> {
-    const { prepared, holdsOurRecords, log } = this.#settings
+    const { prepared, holdsOurRecords } = this.#settings
     const { headerHash, header } = theirs
     const held = prepared.get(batch.index)
     if (held?.headerHash === headerHash) return true
@@ -157,10 +198,14 @@ export class Committer {
       if (!isOurs) this.#lookalikes.add(headerHash)
       return isOurs
     } catch (error) {
-      if (!isBackfeedError(error) || error.code === 'DATA_CORRUPTED') throw error
-      log.warn({ err: error, batch: batch.index }, 'what L1 holds of a batch cannot be read yet')
-      return false
+      return this.#unreadable(error, theirs, false)
     }
+  }
+
+  #unreadable<T>(error: unknown, { header }: DerivedBatch, otherwise: T): T {
+    if (!isBackfeedError(error) || error.code === 'DATA_CORRUPTED') throw error
+    this.#settings.log.warn({ err: error, batch: header.index }, 'what L1 holds of a batch cannot be read yet')
+    return otherwise
   }
 
   #setPosted(posted: number): void {
@@ -268,12 +313,12 @@ export class Committer {
 
   async #post(batch: ClosedBatch, update: L1Update): Promise<void> {
     const { data, transactions, rollup, log } = this.#settings
-    const parent = this.#settings.deriver.history.tip
+    const parentHash = this.#settings.deriver.history.tip.headerHash
     const made = await data.prepare(batch)
     this.#requireUnproven(batch, made)
     const prepared = await this.#prepare(
       batch,
-      (pin) => headerOf({ batch, data: made, parent, pin, submitter: transactions.address }),
+      (pin) => headerOf({ batch, data: made, parentHash, pin, submitter: transactions.address }),
       update,
     )
     if (this.#stopped || this.#posting === undefined) return

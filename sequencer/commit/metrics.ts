@@ -5,6 +5,7 @@ export interface CommitMetrics {
   final(index: number): void
   failed(code: string): void
   redated(): void
+  followed(): void
 }
 
 export function commitMetrics(metrics: Metrics): (lane: number) => CommitMetrics {
@@ -20,6 +21,11 @@ export function commitMetrics(metrics: Metrics): (lane: number) => CommitMetrics
     help: 'Times that batches were too old for L1 and were dated anew.',
     labels: ['lane'],
   })
+  const followed = metrics.counter({
+    name: 'commit_followed_total',
+    help: "Others' batches of forced records that ours follow.",
+    labels: ['lane'],
+  })
   return (laneNumber) => {
     const lane = String(laneNumber)
     return {
@@ -27,6 +33,7 @@ export function commitMetrics(metrics: Metrics): (lane: number) => CommitMetrics
       final: (index) => final.set({ lane }, index),
       failed: (code) => failures.inc({ lane, code }),
       redated: () => redatings.inc({ lane }),
+      followed: () => followed.inc({ lane }),
     }
   }
 }

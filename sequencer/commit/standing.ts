@@ -1,9 +1,8 @@
 import { AS_OF_MAX_AGE_SECONDS, WINDOW_SECONDS } from '../../protocol/limits.ts'
-import { chunksFor } from '../../protocol/chunk.ts'
 import type { DerivedBatch } from '../../l1/derive/laneHistory.ts'
 import { toHex } from '../../l1/bytes.ts'
 import type { ClosedBatch } from '../closedBatch.ts'
-import { P256_LAYOUT } from '../../protocol/scheme.ts'
+import { spanEnd } from '../forced.ts'
 
 /** How L1's batches of a lane compare with ours. */
 export type Standing =
@@ -35,7 +34,8 @@ export function holdsSame(batch: ClosedBatch, { header }: Pick<DerivedBatch, 'he
   return (
     header.asOf === batch.asOf &&
     header.postRoot === toHex(batch.postRoot) &&
-    header.chunkCount === chunksFor(P256_LAYOUT, batch.rowCount)
+    header.chunkCount === batch.chunkCount &&
+    header.forcedEndHash === spanEnd(batch.forced).endWord
   )
 }
 
@@ -58,6 +58,11 @@ export function nextStep(input: {
   if (next === undefined) return { kind: 'nothing' }
   if (l1Time + redateMarginSeconds > next.asOf + AS_OF_MAX_AGE_SECONDS) return { kind: 'redate', batch: next }
   return l1Time <= next.asOf ? { kind: 'wait' } : { kind: 'post', batch: next }
+}
+
+/** Forced chunks and nothing else: what anybody bonded may post when the operator does not (docs/protocol.md §10). */
+export function isForcedOnly({ header }: DerivedBatch): boolean {
+  return header.forcedChunks > 0 && header.forcedChunks === header.chunkCount
 }
 
 /** Past its challenge window in L1's final state: nothing can take it back. */

@@ -3,20 +3,15 @@ import { rollupAbi } from '../../l1/abi/rollup.ts'
 import { toHex } from '../../l1/bytes.ts'
 import type { TxRequest } from '../../l1/txManager/txRecord.ts'
 import { type BatchHeader, DataKind, hashDataWords } from '../../protocol/batchHeader.ts'
-import { chunksFor } from '../../protocol/chunk.ts'
 import type { BatchData } from '../batchData.ts'
 import type { ClosedBatch } from '../closedBatch.ts'
+import { spanEnd } from '../forced.ts'
 import type { Prepared } from '../store/commitLog.ts'
-import { P256_LAYOUT } from '../../protocol/scheme.ts'
 
 export interface HeaderInput {
   readonly batch: ClosedBatch
   readonly data: BatchData
-  readonly parent: {
-    readonly headerHash: Hex
-    /** Where the parent ended in the forced queue, and the entry word there. */
-    readonly header: Pick<BatchHeader, 'forcedEnd' | 'forcedEndHash'>
-  }
+  readonly parentHash: Hex
   /** Newest block held final. */
   readonly pin: { readonly number: bigint; readonly hash: Hex }
   readonly submitter: Address
@@ -24,23 +19,23 @@ export interface HeaderInput {
 
 /** The header that L1 will compute of the batch: known before it is mined (docs/protocol.md §15.3). */
 export function headerOf(input: HeaderInput): BatchHeader {
-  const { batch, data, parent, pin, submitter } = input
-  const { forcedEnd, forcedEndHash } = parent.header
+  const { batch, data, parentHash, pin, submitter } = input
+  const { end, endWord } = spanEnd(batch.forced)
   return {
     lane: batch.lane,
     index: BigInt(batch.index),
-    parentHash: parent.headerHash,
+    parentHash,
     postRoot: toHex(batch.postRoot),
     asOf: batch.asOf,
     l1Block: pin.number,
     l1Hash: pin.hash,
-    forcedStart: forcedEnd,
-    forcedStartHash: forcedEndHash,
-    forcedEnd,
-    forcedEndHash,
+    forcedStart: BigInt(batch.forced.start),
+    forcedStartHash: batch.forced.startWord,
+    forcedEnd: BigInt(end),
+    forcedEndHash: endWord,
     dataKind: data.kind === 'blob' ? DataKind.BLOB : DataKind.CALLDATA,
-    chunkCount: chunksFor(P256_LAYOUT, batch.rowCount),
-    forcedChunks: 0,
+    chunkCount: batch.chunkCount,
+    forcedChunks: batch.forcedChunks,
     dataHash: hashDataWords(data.dataWords),
     submitter,
   }
@@ -52,7 +47,7 @@ export function stillHolds(header: BatchHeader, fresh: BatchHeader): boolean {
     header.parentHash === fresh.parentHash &&
     header.postRoot === fresh.postRoot &&
     header.asOf === fresh.asOf &&
-    header.forcedEnd === fresh.forcedEnd &&
+    header.forcedEndHash === fresh.forcedEndHash &&
     header.dataHash === fresh.dataHash &&
     header.dataKind === fresh.dataKind &&
     header.submitter.toLowerCase() === fresh.submitter.toLowerCase()

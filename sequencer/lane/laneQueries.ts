@@ -10,11 +10,13 @@ import type {
   BatchStatus,
   BatchTransaction,
   ContractCredit,
+  ForcedLife,
   HealthProblem,
   LaneQueries,
   LaneStatus,
   RecordLife,
 } from '../queries.ts'
+import type { ForcedEntry } from '../forced.ts'
 import { dataCorrupted } from '../store/corrupted.ts'
 import type { Database } from '../store/database.ts'
 import { EntryKind } from '../store/entry.ts'
@@ -55,6 +57,11 @@ export function laneQueries(parts: LaneQueriesParts): LaneQueries {
       return found
     },
     batch: async (lane, index) => batchStatus(parts, runnerOf(lane), index),
+    forced: async ({ lane, from, limit }) => {
+      const runner = runnerOf(lane)
+      const entries = runner.rules.forced.slice(from, from + limit)
+      return entries.map((entry, i) => forcedLife(parts, runner, { entry, index: from + i }))
+    },
     record: ({ lane, evse, start }) => recordLife(parts, runnerOf(lane), evse, start),
     contract: async (lane, slot) => contractCredit(runnerOf(lane), slot),
     evseEndedBefore: ({ lane, evse, endSeconds }) => {
@@ -90,6 +97,7 @@ function laneStatus(runner: LaneRunner, operator: Address): LaneStatus {
     spentMicro,
     fundedMicro: rules.rules.fundedMicro(asOf),
     l1: { block: Number(rules.finalBlock), seconds: rules.finalTime },
+    forced: { queued: rules.forced.length, taken: book.forced.length },
     openBatch: {
       index: book.lastIndex + 1,
       asOf,
@@ -154,7 +162,11 @@ async function recordLife(
 ): Promise<RecordLife | undefined> {
   const [accepted] = await findAccepted(parts.database, runner.lane, [{ evse, start }])
   if (accepted === undefined) return undefined
-  const { batch: batchIndex, position, amountMicro, sequence, row } = accepted
+  const { position, amountMicro, sequence, row } = accepted
+  // Not by the index that it had when it was accepted: batches may have been put before it since.
+  const batch = runner.stage.book.batchAt(position)
+  const batchIndex = batch?.index ?? runner.stage.book.lastIndex + 1
+  const forcedChunks = batch?.forcedChunks ?? 0
   for await (const { entry } of runner.journal.readRange(sequence, sequence)) {
     if (entry.kind !== EntryKind.RECORDS || row >= entry.count) break
     const bytes = entry.rows.subarray(row * SIGNED_RECORD_BYTES, (row + 1) * SIGNED_RECORD_BYTES)
@@ -163,7 +175,7 @@ async function recordLife(
     const { stage, transaction } = isClosed ? progress(parts, runner, batchIndex) : { stage: 'open' as const }
     const headerHash = isClosed ? runner.committer.prepared(batchIndex)?.headerHash : undefined
     const place = {
-      chunk: Math.floor(rowInBatch / P256_CHUNK_RECORDS),
+      chunk: forcedChunks + Math.floor(rowInBatch / P256_CHUNK_RECORDS),
       slot: rowInBatch % P256_CHUNK_RECORDS,
     }
     const outcome = runner.stage.book.noOps.get(position) ?? Outcome.SETTLED
@@ -181,6 +193,20 @@ async function recordLife(
     }
   }
   throw dataCorrupted(`record (${evse}, ${start}) is not where its index says`)
+}
+
+function forcedLife(
+  parts: LaneQueriesParts,
+  runner: LaneRunner,
+  { entry, index }: { entry: ForcedEntry; index: number },
+): ForcedLife {
+  const told = { index, record: decodeRecord(entry.record), queuedAt: entry.queuedAt }
+  const fate = runner.stage.book.forced[index]
+  if (fate === undefined) return { ...told, stage: 'waiting' }
+  const { batch: batchIndex, outcome, amountMicro } = fate
+  const isClosed = batchIndex <= runner.stage.lastClosed
+  const stage = isClosed ? progress(parts, runner, batchIndex).stage : 'open'
+  return { ...told, stage, outcome, amountMicro, batchIndex }
 }
 
 function contractCredit(runner: LaneRunner, slot: number): ContractCredit | undefined {

@@ -5,6 +5,7 @@ import type { BlobSources } from '../../l1/derive/fetchBlobs.ts'
 import { LaneDeriver } from '../../l1/derive/laneDeriver.ts'
 import type { LaneEvent } from '../../l1/derive/laneHistory.ts'
 import type { L1Update } from '../../l1/follow.ts'
+import { ForcedView } from '../../l1/forced/forcedView.ts'
 import { openLaneView } from '../../l1/laneView/laneView.ts'
 import { recordDomain } from '../../protocol/domain.ts'
 import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
@@ -28,7 +29,7 @@ import type { Verifier } from '../verify/verifier.ts'
 import { FinalLane } from './finalLane.ts'
 import { FinalRules } from './finalRules.ts'
 import { LaneIntake } from './laneIntake.ts'
-import { holdsOurRecords, readBatchFromL1 } from './rebuild.ts'
+import { holdsOurRecords, readBatchFromL1, readForcedBatch } from './rebuild.ts'
 import { Scheme } from '../../protocol/scheme.ts'
 
 export interface LaneLimits {
@@ -116,7 +117,8 @@ export class LaneRunner {
         exitCode: ExitCode.usage,
       })
     }
-    const rules = await FinalRules.open(await openLaneView({ client, contracts, lane }), l1.final)
+    const queue = new ForcedView({ client, contracts, lane })
+    const rules = await FinalRules.open(await openLaneView({ client, contracts, lane }), queue, l1.final)
     const domain = recordDomain({ chainId: BigInt(client.chain.id), rollup: contracts.rollup, lane })
     const journal = await LaneJournal.open(database, lane)
     try {
@@ -162,6 +164,10 @@ export class LaneRunner {
       database,
       prepared: this.#prepared,
       holdsOurRecords: (batch, theirs) => holdsOurRecords({ client, contracts, blobs }, this.journal, batch, theirs),
+      insertForced: async (theirs) => {
+        const batch = await readForcedBatch({ client, contracts, blobs }, theirs, this.rules)
+        return batch === undefined ? 'notYet' : await this.stage.insert(batch)
+      },
       redateMarginSeconds: limits.redateMarginSeconds,
       retryMs: limits.retryMs,
       log: log.child({ stage: 'commit', lane: this.lane }),
@@ -230,7 +236,14 @@ async function rebuild(settings: LaneSettings, parts: LaneParts): Promise<void> 
   if (standing.kind === 'agreed' || standing.index <= book.lastIndex || book.open !== undefined) return
   log.warn({ lane, from: standing.index, to: live.length }, 'the journal lacks batches that L1 holds: rebuilding them')
   for (const posted of live.slice(standing.index - 1)) {
-    const batch = await readBatchFromL1({ client, contracts, blobs }, posted, { rules: rules.rules, domain })
+    const batch = await readBatchFromL1({ client, contracts, blobs }, posted, { rules, domain })
+    if (batch === undefined) {
+      log.warn(
+        { lane, batch: posted.header.index },
+        'a batch takes forced records that are not final yet: waiting for it',
+      )
+      return
+    }
     if (await adoptBatch(book, journal, batch)) continue
     log.error({ lane, batch: posted.header.index }, 'L1 holds a false batch, which is not rebuilt')
     return

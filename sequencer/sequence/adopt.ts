@@ -1,6 +1,7 @@
 import { Outcome } from '../../protocol/outcome.ts'
 import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
 import type { ClosedBatch } from '../closedBatch.ts'
+import type { ForcedEntry } from '../forced.ts'
 import type { WriteOperation } from '../store/database.ts'
 import { EntryKind, type JournalEntry } from '../store/entry.ts'
 import type { LaneJournal } from '../store/journal.ts'
@@ -14,6 +15,8 @@ export interface AdoptedBatch {
   readonly postRoot: Uint8Array
   /** What it says the root before each chunk is; the first one's counts for nothing. */
   readonly preRoots: readonly Uint8Array[]
+  /** Entries of the forced queue that it takes. */
+  readonly forced: readonly ForcedEntry[]
   readonly rows: Uint8Array
   readonly rowCount: number
   /** Bit per row: the signature verifies. */
@@ -30,7 +33,8 @@ export async function adoptBatch(book: LaneBook, journal: LaneJournal, adopted: 
   const opened = journal.length + 1
   const undo = book.mark()
   const nowMs = submittedAt * 1000
-  const open = book.begin({ asOf, openedAt: submittedAt, openedAtMs: nowMs, firstSequence: opened })
+  const opening = { asOf, openedAt: submittedAt, openedAtMs: nowMs, firstSequence: opened, isWritten: true }
+  const open = book.begin({ ...opening, forced: adopted.forced })
   const operations: WriteOperation[] = []
   for (let row = 0; row < rowCount; row++) {
     const at = row * SIGNED_RECORD_BYTES
@@ -50,7 +54,7 @@ export async function adoptBatch(book: LaneBook, journal: LaneJournal, adopted: 
     return false
   }
   const entries: JournalEntry[] = [
-    { kind: EntryKind.OPENED, batch: batch.index, asOf, l1Block: adopted.l1Block },
+    { kind: EntryKind.OPENED, batch: batch.index, asOf, l1Block: adopted.l1Block, forced: batch.forced },
     {
       kind: EntryKind.RECORDS,
       batch: batch.index,

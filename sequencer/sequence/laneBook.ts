@@ -1,12 +1,14 @@
+import type { Hex } from 'viem'
 import { readU32 } from '../../protocol/bigEndian.ts'
 import { chunksFor } from '../../protocol/chunk.ts'
+import { forcedChunksFor } from '../../protocol/forced.ts'
 import type { LaneRules } from '../../protocol/laneRules.ts'
 import { LaneState } from '../../protocol/laneState.ts'
 import { INTERVAL_SECONDS, P256_CHUNK_RECORDS } from '../../protocol/limits.ts'
-import type { Outcome } from '../../protocol/outcome.ts'
+import { Outcome } from '../../protocol/outcome.ts'
 import { Settlement } from '../../protocol/settlement.ts'
 import type { ClosedBatch } from '../closedBatch.ts'
-import { P256_LAYOUT } from '../../protocol/scheme.ts'
+import { type ForcedEntry, type ForcedSpan, NOTHING_FORCED } from '../forced.ts'
 
 export interface OpenBatch {
   readonly index: number
@@ -14,11 +16,27 @@ export interface OpenBatch {
   readonly openedAt: number
   readonly openedAtMs: number
   readonly settlement: Settlement
+  readonly forced: ForcedSpan
   readonly firstPosition: number
   readonly firstSequence: number
   readonly preRoots: Uint8Array[]
   rowCount: number
   lastSequence: number
+  /** The journal says that it was opened; before that it is only tried. */
+  isWritten: boolean
+}
+
+/** What became of an entry of the forced queue. */
+export interface ForcedFate {
+  readonly entry: ForcedEntry
+  readonly batch: number
+  readonly outcome: Outcome
+  readonly amountMicro: number
+}
+
+type Opening = Pick<OpenBatch, 'asOf' | 'openedAt' | 'openedAtMs' | 'firstSequence' | 'isWritten'> & {
+  /** Entries of the forced queue, in its order from where the batches before stopped. */
+  readonly forced?: readonly ForcedEntry[]
 }
 
 /** Where a lane stands: state, the batch being filled, the ones closed and not yet final. Changed by its writer alone. */
@@ -29,6 +47,8 @@ export class LaneBook {
   open: OpenBatch | undefined
   /** Rows that a redating turned into no-ops, by position. */
   readonly noOps = new Map<number, Outcome>()
+  /** Entries consumed, by index. */
+  readonly forced: ForcedFate[] = []
   /** By index, rising. */
   readonly closed = new Map<number, ClosedBatch>()
   lastIndex = 0
@@ -42,18 +62,36 @@ export class LaneBook {
     this.lastRoot = this.state.root()
   }
 
-  begin(opening: Pick<OpenBatch, 'asOf' | 'openedAt' | 'openedAtMs' | 'firstSequence'>): OpenBatch {
+  /** Entry word after the last entry consumed. */
+  get forcedWord(): Hex {
+    return this.forced.at(-1)?.entry.word ?? NOTHING_FORCED.startWord
+  }
+
+  /** Settles what the batch takes of the forced queue at once: it comes before its rows. */
+  begin({ forced = [], ...opening }: Opening): OpenBatch {
     const { asOf, firstSequence } = opening
     this.open = {
       ...opening,
       index: this.lastIndex + 1,
       settlement: new Settlement(this.state, this.rules, asOf),
+      forced: { start: this.forced.length, startWord: this.forcedWord, entries: forced },
       firstPosition: this.state.position,
       preRoots: [this.lastRoot],
       rowCount: 0,
       lastSequence: firstSequence,
     }
+    this.#settleForced(this.open)
     return this.open
+  }
+
+  #settleForced({ index, settlement, forced: { entries }, preRoots }: OpenBatch): void {
+    for (const [i, entry] of entries.entries()) {
+      const outcome = settlement.settleForced(entry.record, 0)
+      const amountMicro = outcome === Outcome.SETTLED ? settlement.amountMicro : 0
+      this.forced.push({ entry, batch: index, outcome, amountMicro })
+      const isChunkFull = (i + 1) % this.rules.layout.chunkRecords === 0
+      if (isChunkFull || i + 1 === entries.length) preRoots.push(this.state.root())
+    }
   }
 
   /** A row of the open batch has been settled, or judged a no-op in a replay. */
@@ -65,14 +103,19 @@ export class LaneBook {
 
   close(lastSequence: number, closedAtMs: number): ClosedBatch {
     const open = this.open!
-    const chunkCount = chunksFor(P256_LAYOUT, open.rowCount)
+    const forcedChunks = forcedChunksFor(open.forced.entries.length, this.rules.layout.chunkRecords)
+    // A batch whose forced entries were all consumed by another, and that holds no rows, is posted as a chunk of padding.
+    const chunkCount = Math.max(1, forcedChunks + chunksFor(this.rules.layout, open.rowCount))
     const postRoot = open.preRoots[chunkCount] ?? this.state.root()
     const batch: ClosedBatch = {
       lane: this.lane,
       index: open.index,
       asOf: open.asOf,
+      chunkCount,
+      forcedChunks,
       preRoots: open.preRoots.slice(0, chunkCount),
       postRoot,
+      forced: open.forced,
       rowCount: open.rowCount,
       firstPosition: open.firstPosition,
       firstSequence: open.firstSequence,
@@ -87,12 +130,25 @@ export class LaneBook {
     return batch
   }
 
+  /** The closed batch that holds the record at `position`; undefined while it is open. */
+  batchAt(position: number): ClosedBatch | undefined {
+    if (this.open !== undefined && position >= this.open.firstPosition) return undefined
+    let [low, high] = [1, this.lastIndex]
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2)
+      if (this.closed.get(middle)!.firstPosition <= position) low = middle
+      else high = middle - 1
+    }
+    return this.closed.get(low)
+  }
+
   /** What a failed write must bring back. */
   mark(): () => void {
     const { open, lastIndex, lastAsOf, lastRoot } = this
     const rowCount = open?.rowCount ?? 0
     const roots = open?.preRoots.length ?? 0
     const lastSequence = open?.lastSequence ?? 0
+    const forced = this.forced.length
     this.state.beginUndo()
     return () => {
       this.state.rollBack()
@@ -100,6 +156,7 @@ export class LaneBook {
       this.lastIndex = lastIndex
       this.lastAsOf = lastAsOf
       this.lastRoot = lastRoot
+      this.forced.length = forced
       this.open = open
       if (open !== undefined) {
         open.rowCount = rowCount

@@ -6,12 +6,19 @@ export interface SequenceMetrics {
   written(works: number, micro: MicroBatch, seconds: number): void
   writeFailed(): void
   duplicate(): void
+  /** Forced records, counted by outcome. */
+  forced(outcomes: Uint32Array): void
 }
 
 export function sequenceMetrics(metrics: Metrics): (lane: number) => SequenceMetrics {
   const outcomes = metrics.counter({
     name: 'sequence_rows_total',
     help: 'Rows judged, by outcome; SETTLED ones are durable.',
+    labels: ['lane', 'outcome'],
+  })
+  const forced = metrics.counter({
+    name: 'sequence_forced_total',
+    help: 'Records taken from the forced queue on L1, by outcome.',
     labels: ['lane', 'outcome'],
   })
   const writes = metrics.counter({
@@ -52,6 +59,11 @@ export function sequenceMetrics(metrics: Metrics): (lane: number) => SequenceMet
         writes.inc({ lane })
         seconds.observe({ lane }, elapsed)
         rows.observe({ lane }, micro.accepted)
+      },
+      forced(counts) {
+        for (const [i, outcome] of outcomeNames.entries()) {
+          if (counts[i]! > 0) forced.inc({ lane, outcome }, counts[i]!)
+        }
       },
       writeFailed: () => failures.inc({ lane }),
       duplicate: () => duplicates.inc({ lane }),

@@ -1,12 +1,14 @@
 import { readU32 } from '../../protocol/bigEndian.ts'
+import { forcedChunksFor } from '../../protocol/forced.ts'
 import { Outcome } from '../../protocol/outcome.ts'
 import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
 import type { ClosedBatch } from '../closedBatch.ts'
 import type { WriteOperation } from '../store/database.ts'
+import type { ForcedEntry } from '../forced.ts'
 import { EntryKind, type JournalEntry } from '../store/entry.ts'
 import { recordIndexPut } from '../store/recordIndex.ts'
 import { RESULT_BYTES, writeResult } from '../submission.ts'
-import { endSeconds, type LaneBook } from './laneBook.ts'
+import { endSeconds, type LaneBook, type OpenBatch } from './laneBook.ts'
 
 /** A submission whose signatures have been judged. */
 export interface VerifiedWork {
@@ -24,6 +26,8 @@ export interface MicroBatchInput {
   readonly asOf: number
   readonly l1Block: bigint
   readonly maxRows: number
+  /** Entries of the forced queue from the one with index `from` on, as many as a batch of this `asOf` takes. */
+  readonly forced: (from: number, asOf: number) => readonly ForcedEntry[]
   readonly nowMs: number
   /** Entries the journal holds already. */
   readonly journalLength: number
@@ -37,6 +41,8 @@ export interface MicroBatch {
   readonly overlaps: { work: VerifiedWork; row: number; evse: number; start: number }[]
   accepted: number
   readonly outcomes: Uint32Array
+  /** Outcomes of forced records. */
+  readonly forced: Uint32Array
 }
 
 /** Rows of one RECORDS entry, growing. */
@@ -61,6 +67,7 @@ export class MicroBatchBuilder {
     overlaps: [],
     accepted: 0,
     outcomes: new Uint32Array(Object.keys(Outcome).length),
+    forced: new Uint32Array(Object.keys(Outcome).length),
   }
   #segment: Segment | undefined
   #rowsLeft: number
@@ -78,7 +85,7 @@ export class MicroBatchBuilder {
 
   closeBatch(): void {
     const { open } = this.#book
-    if (open === undefined || open.rowCount === 0) return
+    if (open?.isWritten !== true) return
     this.#endSegment()
     const batch = this.#book.close(this.#nextSequence(), this.#input.nowMs)
     this.#result.entries.push({
@@ -91,10 +98,15 @@ export class MicroBatchBuilder {
     this.#result.closed.push(batch)
   }
 
+  /** Opens a batch for what waits in the forced queue, if anything does. */
+  openForced(): void {
+    if (this.#book.open === undefined) this.#begin()
+  }
+
   finish(): MicroBatch {
     this.#endSegment()
-    // A batch is opened by its first record: an empty one was only tried, and the next is dated anew.
-    if (this.#book.open?.rowCount === 0) this.#book.open = undefined
+    // A batch is opened by its first record, accepted or forced: without one it was only tried, and the next is dated anew.
+    if (this.#book.open?.isWritten === false) this.#book.open = undefined
     return this.#result
   }
 
@@ -130,10 +142,24 @@ export class MicroBatchBuilder {
     return open.settlement.trySettle(rows, at, signatureValid)
   }
 
-  #begin() {
+  #begin(): OpenBatch {
     this.#endSegment()
-    const { asOf, now, nowMs } = this.#input
-    return this.#book.begin({ asOf, openedAt: now, openedAtMs: nowMs, firstSequence: this.#nextSequence() })
+    const book = this.#book
+    const { asOf, now, nowMs, forced } = this.#input
+    const entries = forced(book.forced.length, asOf)
+    const firstSequence = this.#nextSequence()
+    const opening = { asOf, openedAt: now, openedAtMs: nowMs, firstSequence, isWritten: false }
+    const open = book.begin({ ...opening, forced: entries })
+    for (const { outcome } of book.forced.slice(open.forced.start)) this.#result.forced[outcome]!++
+    if (entries.length > 0) this.#writeOpening(open)
+    return open
+  }
+
+  #writeOpening(open: OpenBatch): void {
+    const { index, asOf, forced } = open
+    const { l1Block } = this.#input
+    this.#result.entries.push({ kind: EntryKind.OPENED, batch: index, asOf, l1Block, forced })
+    open.isWritten = true
   }
 
   #accept(rows: Uint8Array, at: number, results: Uint8Array, row: number): void {
@@ -141,14 +167,7 @@ export class MicroBatchBuilder {
     const open = book.open!
     const position = book.state.position - 1
     const amountMicro = open.settlement.amountMicro
-    if (open.rowCount === 0) {
-      this.#result.entries.push({
-        kind: EntryKind.OPENED,
-        batch: open.index,
-        asOf: open.asOf,
-        l1Block: this.#input.l1Block,
-      })
-    }
+    if (!open.isWritten) this.#writeOpening(open)
     this.#segment ??= {
       batch: open.index,
       firstRow: open.rowCount,
@@ -162,7 +181,13 @@ export class MicroBatchBuilder {
     this.#result.accepted++
     writeResult(results, row * RESULT_BYTES, { code: Outcome.SETTLED, position, amountMicro })
     book.countRow()
-    if (open.rowCount === this.#input.maxRows) this.closeBatch()
+    if (open.rowCount >= this.#room(open)) this.closeBatch()
+  }
+
+  /** Rows that a batch holds beside its forced chunks. */
+  #room({ forced }: OpenBatch): number {
+    const { chunkRecords } = this.#book.rules.layout
+    return this.#input.maxRows - forcedChunksFor(forced.entries.length, chunkRecords) * chunkRecords
   }
 
   /** Of the entry that would be pushed now: a segment's, until it ends. */

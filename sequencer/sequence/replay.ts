@@ -1,10 +1,20 @@
 import type { LaneRules } from '../../protocol/laneRules.ts'
 import { Outcome } from '../../protocol/outcome.ts'
 import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
+import { type ForcedEntry, follows } from '../forced.ts'
 import { dataCorrupted } from '../store/corrupted.ts'
-import { type ClosedEntry, EntryKind, type RecordsEntry, type RedatedEntry, verdictOf } from '../store/entry.ts'
-import type { LaneJournal } from '../store/journal.ts'
+import {
+  type ClosedEntry,
+  EntryKind,
+  type InsertedEntry,
+  type OpenedEntry,
+  type RecordsEntry,
+  verdictOf,
+} from '../store/entry.ts'
+import type { ForcedRun } from '../store/forcedRun.ts'
+import type { LaneJournal, Revision } from '../store/journal.ts'
 import { LaneBook } from './laneBook.ts'
+import { Revisions } from './revisions.ts'
 
 export interface ReplayInput {
   readonly journal: LaneJournal
@@ -12,18 +22,21 @@ export interface ReplayInput {
   /** `asOf` of the lane's header 0. */
   readonly openedAsOf: number
   readonly now: number
+  /** Where the lane would stand if these were appended next; their roots are not looked at. */
+  readonly proposed?: readonly Revision[]
 }
 
 /** Computes where a lane stands from its journal alone. Throws DATA_CORRUPTED rather than reach a state that was never acknowledged. */
 export async function replayLane(input: ReplayInput): Promise<LaneBook> {
-  const { journal, rules, openedAsOf, now } = input
+  const { journal, rules, openedAsOf, now, proposed = [] } = input
   const book = new LaneBook(journal.lane, rules, openedAsOf)
-  const redatings = await journal.redatings()
-  const replay = new Replay(book, redatings)
+  const written = await journal.revisions()
+  const replay = new Replay(book, { revisions: new Revisions([...written, ...proposed]), written: journal.length, now })
+  let revisionsSeen = 0
   for await (const { sequence, entry } of journal.read()) {
     switch (entry.kind) {
       case EntryKind.OPENED:
-        replay.opened(entry.batch, entry.asOf, sequence, now)
+        replay.opened(entry, sequence)
         break
       case EntryKind.RECORDS:
         replay.records(entry, sequence)
@@ -32,11 +45,15 @@ export async function replayLane(input: ReplayInput): Promise<LaneBook> {
         replay.closed(entry, sequence)
         break
       case EntryKind.REDATED:
-        replay.redated(sequence)
+      case EntryKind.INSERTED:
+        if (written[revisionsSeen++]?.sequence !== sequence) throw replay.wrong(sequence)
         break
       default:
         entry satisfies never
     }
+  }
+  if (revisionsSeen !== written.length) {
+    throw dataCorrupted(`a revision of lane ${journal.lane} is missing from its journal`)
   }
   replay.end()
   return book
@@ -44,30 +61,33 @@ export async function replayLane(input: ReplayInput): Promise<LaneBook> {
 
 class Replay {
   readonly #book: LaneBook
-  readonly #redatings: readonly (RedatedEntry & { sequence: number })[]
-  #redatingsSeen = 0
+  readonly #revisions: Revisions
+  readonly #insertions: ReturnType<Revisions['insertions']>
+  /** Entries of the journal; what comes after is only proposed. */
+  readonly #written: number
+  readonly #now: number
 
-  constructor(book: LaneBook, redatings: readonly (RedatedEntry & { sequence: number })[]) {
+  constructor(book: LaneBook, input: { revisions: Revisions; written: number; now: number }) {
     this.#book = book
-    this.#redatings = redatings
+    this.#revisions = input.revisions
+    this.#insertions = input.revisions.insertions()
+    this.#written = input.written
+    this.#now = input.now
   }
 
-  opened(batch: number, asOf: number, sequence: number, now: number): void {
+  opened(entry: OpenedEntry, sequence: number): void {
     const book = this.#book
-    if (book.open !== undefined || batch !== book.lastIndex + 1) throw this.#wrong(sequence)
-    book.begin({
-      asOf: this.#datingOf(batch)?.asOf ?? asOf,
-      openedAt: now,
-      openedAtMs: Date.now(),
-      firstSequence: sequence,
-    })
+    if (book.open !== undefined) throw this.wrong(sequence)
+    this.#insert()
+    if (this.#revisions.indexOf(entry.batch, sequence) !== book.lastIndex + 1) throw this.wrong(sequence)
+    this.#begin(entry, sequence)
   }
 
   records(entry: RecordsEntry, sequence: number): void {
     const book = this.#book
     const { open } = book
-    if (open === undefined || entry.batch !== open.index || entry.firstRow !== open.rowCount)
-      throw this.#wrong(sequence)
+    const index = this.#revisions.indexOf(entry.batch, sequence)
+    if (open === undefined || index !== open.index || entry.firstRow !== open.rowCount) throw this.wrong(sequence)
     for (let row = 0; row < entry.count; row++) {
       const at = row * SIGNED_RECORD_BYTES
       const outcome = open.settlement.settle(entry.rows, at, verdictOf(entry.verdicts, row))
@@ -79,33 +99,58 @@ class Replay {
 
   closed(entry: ClosedEntry, sequence: number): void {
     const { open } = this.#book
-    if (open === undefined || entry.batch !== open.index || entry.rowCount !== open.rowCount)
-      throw this.#wrong(sequence)
-    const dating = this.#datingOf(entry.batch)
-    const { postRoot } = this.#book.close(sequence, entry.closedAtMs)
-    // A batch that was dated anew after it closed came to another root then.
-    const sameDate = dating === undefined || dating.sequence < sequence
-    if (sameDate && Buffer.compare(postRoot, entry.postRoot) !== 0) {
-      throw dataCorrupted(`batch ${entry.batch} of lane ${this.#book.lane} replays to another root than was recorded`)
-    }
-  }
-
-  redated(sequence: number): void {
-    if (this.#redatings[this.#redatingsSeen++]?.sequence !== sequence) throw this.#wrong(sequence)
+    const index = this.#revisions.indexOf(entry.batch, sequence)
+    if (open === undefined || index !== open.index || entry.rowCount !== open.rowCount) throw this.wrong(sequence)
+    this.#close(entry, sequence)
   }
 
   end(): void {
-    if (this.#redatingsSeen !== this.#redatings.length) {
-      throw dataCorrupted(`a redating of lane ${this.#book.lane} is missing from its journal`)
+    if (this.#book.open === undefined) this.#insert()
+  }
+
+  wrong(sequence: number): Error {
+    return dataCorrupted(`entry ${sequence} of lane ${this.#book.lane}'s journal does not follow from those before`)
+  }
+
+  /** The batches that were put where the lane has come to. */
+  #insert(): void {
+    for (;;) {
+      const inserted = this.#insertions.get(this.#book.lastIndex + 1)
+      if (inserted === undefined) return
+      this.#begin(inserted, inserted.sequence)
+      this.#close(inserted, inserted.sequence)
     }
   }
 
-  /** The last redating of a batch, if any. */
-  #datingOf(batch: number): (RedatedEntry & { sequence: number }) | undefined {
-    return this.#redatings.findLast(({ firstBatch, lastBatch }) => firstBatch <= batch && batch <= lastBatch)
+  #begin(entry: OpenedEntry | InsertedEntry, sequence: number): void {
+    this.#book.begin({
+      asOf: this.#revisions.datingOf(entry.batch, sequence)?.asOf ?? entry.asOf,
+      openedAt: this.#now,
+      openedAtMs: Date.now(),
+      firstSequence: sequence,
+      isWritten: true,
+      forced: this.#unconsumed(entry.forced, sequence),
+    })
   }
 
-  #wrong(sequence: number): Error {
-    return dataCorrupted(`entry ${sequence} of lane ${this.#book.lane}'s journal does not follow from those before`)
+  /** A batch that was inserted before this one may have consumed some of its entries. */
+  #unconsumed({ start, entries }: ForcedRun, sequence: number): readonly ForcedEntry[] {
+    const { forced, forcedWord } = this.#book
+    if (start > forced.length) throw this.wrong(sequence)
+    const left = entries.slice(forced.length - start)
+    let word = forcedWord
+    for (const entry of left) {
+      if (!follows(word, entry)) throw this.wrong(sequence)
+      word = entry.word
+    }
+    return left
+  }
+
+  #close(entry: ClosedEntry | InsertedEntry, sequence: number): void {
+    const { postRoot } = this.#book.close(sequence, entry.closedAtMs)
+    if (sequence > this.#written || this.#revisions.isRevisedAfter(entry.batch, sequence)) return
+    if (Buffer.compare(postRoot, entry.postRoot) !== 0) {
+      throw dataCorrupted(`batch ${entry.batch} of lane ${this.#book.lane} replays to another root than was recorded`)
+    }
   }
 }

@@ -1,19 +1,18 @@
-import { RECORD_BYTES } from '../../protocol/limits.ts'
-import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
 import type { Logger } from '../../runtime/log.ts'
 import { pause } from '../../runtime/wait.ts'
 import type { ClosedBatch } from '../closedBatch.ts'
+import { takeable } from '../forced.ts'
 import type { Clock, RulesView } from '../rulesView.ts'
-import type { Database } from '../store/database.ts'
-import { EntryKind } from '../store/entry.ts'
+import type { Database, WriteOperation } from '../store/database.ts'
+import type { JournalEntry } from '../store/entry.ts'
 import type { LaneJournal } from '../store/journal.ts'
-import { findAccepted } from '../store/recordIndex.ts'
-import { DUPLICATE, type Refusal, RESULT_BYTES, type SubmissionAnswer, writeResult } from '../submission.ts'
+import { type Refusal, RESULT_BYTES, type SubmissionAnswer } from '../submission.ts'
 import { chooseAsOf } from './dating.ts'
+import { markDuplicates } from './duplicates.ts'
 import type { LaneBook } from './laneBook.ts'
 import type { SequenceMetrics } from './metrics.ts'
 import { type MicroBatch, MicroBatchBuilder, type VerifiedWork } from './microBatch.ts'
-import { replayLane } from './replay.ts'
+import { type ForcedBatch, type Revised, type ReviseInput, reviseDates, reviseForTheirs } from './revise.ts'
 
 export interface SequenceSettings {
   readonly book: LaneBook
@@ -175,9 +174,13 @@ export class SequenceStage {
     }
   }
 
-  /** Closes the open batch if it is as old as it may get. */
+  /** Closes the open batch if it is as old as it may get; opens one for forced records if nothing else does. */
   tick(): void {
-    if (this.#isOld()) void this.#exclusive(async () => this.#isOld() && (await this.#close())).catch(() => {})
+    const run = async (): Promise<void> => {
+      if (this.#isOld()) await this.#close()
+      else if (this.#isForced()) await this.#openForced()
+    }
+    if (this.#isOld() || this.#isForced()) void this.#exclusive(run).catch(() => {})
   }
 
   /** Closes the open batch, if there is one. */
@@ -188,16 +191,23 @@ export class SequenceStage {
   /** Batches from `firstBatch` on, none of them posted, are too old for L1: settles them anew. False while that is impossible. */
   redate(firstBatch: number): Promise<boolean> {
     return this.#exclusive(async () => {
-      const asOf = this.asOfNow()
-      const lastBatch = this.#book.open?.index ?? this.#book.lastIndex
-      if (asOf === undefined || lastBatch < firstBatch) return false
-      const { journal, view, log } = this.#settings
-      log.warn({ firstBatch, lastBatch, asOf }, 'batches were not posted in time and are dated anew')
-      await journal.append([{ kind: EntryKind.REDATED, firstBatch, lastBatch, asOf, l1Block: view.finalBlock }])
-      const { openedAsOf, clock } = this.#settings
-      const book = await replayLane({ journal, rules: view.rules, openedAsOf, now: clock.now() })
-      this.#book = book
+      const revised = await reviseDates(this.#reviseInput(), firstBatch)
+      if (revised === undefined) return false
+      const { log } = this.#settings
+      log.warn({ firstBatch, entries: revised.entries }, 'batches were not posted in time and are dated anew')
+      await this.#revise(revised)
       return true
+    })
+  }
+
+  /** L1 holds for good a batch of forced chunks that somebody else posted before ours: ours follow it, if it is true. */
+  insert(theirs: ForcedBatch): Promise<'inserted' | 'false' | 'notYet'> {
+    return this.#exclusive(async () => {
+      const revised = await reviseForTheirs(this.#reviseInput(), theirs)
+      if (revised === undefined) return 'notYet'
+      if (revised === 'false') return 'false'
+      await this.#revise(revised)
+      return 'inserted'
     })
   }
 
@@ -220,6 +230,19 @@ export class SequenceStage {
     const builder = this.#builder(0, 0)
     builder.closeBatch()
     await this.#write(builder.finish(), undo)
+  }
+
+  async #openForced(): Promise<void> {
+    const undo = this.#book.mark()
+    const builder = this.#builder(this.asOfNow()!, 0)
+    builder.openForced()
+    await this.#write(builder.finish(), undo)
+  }
+
+  /** Nothing but forced records waits for a batch. */
+  #isForced(): boolean {
+    const { open, forced } = this.#book
+    return open === undefined && forced.length < this.#settings.view.forced.length && this.refusal() === undefined
   }
 
   #isOld(): boolean {
@@ -293,7 +316,7 @@ export class SequenceStage {
       return
     }
     try {
-      await this.#markDuplicates(micro)
+      await markDuplicates(micro, this.#settings)
     } catch (error) {
       this.#halt(error, works)
       return
@@ -317,6 +340,8 @@ export class SequenceStage {
       nowMs: Date.now(),
       l1Block: view.finalBlock,
       maxRows: maxBatchRows,
+      forced: (from: number, of: number) =>
+        takeable(view.forced, { from, asOf: of, maxRows: maxBatchRows, chunkRecords: view.rules.layout.chunkRecords }),
       journalLength: journal.length,
     }
     return new MicroBatchBuilder(this.#book, input, rows)
@@ -324,17 +349,36 @@ export class SequenceStage {
 
   async #write(micro: MicroBatch, undo: () => void): Promise<void> {
     try {
-      if (micro.entries.length > 0) await this.#settings.journal.append(micro.entries, micro.operations)
+      if (micro.entries.length > 0) await this.#append(micro.entries, micro.operations)
     } catch (error) {
       undo()
+      throw error
+    }
+    this.#book.state.keep()
+    this.#settings.metrics?.forced(micro.forced)
+    for (const batch of micro.closed) this.#settings.onClosed(batch)
+  }
+
+  #reviseInput(): ReviseInput {
+    const { journal, view, openedAsOf, clock } = this.#settings
+    return { book: this.#book, journal, view, openedAsOf, now: clock.now(), asOf: this.asOfNow() }
+  }
+
+  async #revise({ entries, book }: Revised): Promise<void> {
+    await this.#append(entries)
+    this.#book = book
+  }
+
+  async #append(entries: readonly JournalEntry[], operations: readonly WriteOperation[] = []): Promise<void> {
+    try {
+      await this.#settings.journal.append(entries, operations)
+    } catch (error) {
       this.#storeFailed = true
       this.#settings.metrics?.writeFailed()
       this.#settings.log.error({ err: error }, 'the journal cannot be written: taking nothing in until it can')
       this.#commands.unshift(() => this.#recover())
       throw error
     }
-    this.#book.state.keep()
-    for (const batch of micro.closed) this.#settings.onClosed(batch)
   }
 
   async #recover(): Promise<void> {
@@ -351,23 +395,4 @@ export class SequenceStage {
       }
     }
   }
-
-  /** The same 24 bytes accepted before: the answer is the one it got then. */
-  async #markDuplicates({ overlaps }: MicroBatch): Promise<void> {
-    if (overlaps.length === 0) return
-    const { database, journal } = this.#settings
-    const found = await findAccepted(database, journal.lane, overlaps)
-    for (const [i, accepted] of found.entries()) {
-      const { work, row } = overlaps[i]!
-      const at = row * SIGNED_RECORD_BYTES
-      if (accepted === undefined || !sameRecord(work.rows, at, accepted.record)) continue
-      writeResult(work.results, row * RESULT_BYTES, { ...accepted, code: DUPLICATE })
-      this.#settings.metrics?.duplicate()
-    }
-  }
-}
-
-function sameRecord(rows: Uint8Array, at: number, record: Uint8Array): boolean {
-  for (let i = 0; i < RECORD_BYTES; i++) if (rows[at + i] !== record[i]) return false
-  return true
 }

@@ -2,18 +2,21 @@ import { createHash } from 'node:crypto'
 import { readU16, readU32, readU48, readU64, writeU16, writeU32, writeU48, writeU64 } from '../../protocol/bigEndian.ts'
 import { ROOT_BYTES } from '../../protocol/laneState.ts'
 import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
+import { type ForcedRun, forcedBytes, readForced, writeForced } from './forcedRun.ts'
 import type { Bytes } from './keys.ts'
 
 // A journal entry: kind u8 | bodyLength u32 | hash of the entry before 32 | body | SHA-256 of (lane u32 | sequence u64 | all of it) 32
 //
-//   OPENED    batch u64 | asOf u32 | l1Block u64
+//   OPENED    batch u64 | asOf u32 | l1Block u64 | forced
 //   RECORDS   batch u64 | firstRow u32 | writtenAt u48 (ms) | count u16 | ⌈count / 8⌉ verdict bits (lowest first) | count × signed record 88
 //   CLOSED    batch u64 | postRoot 31 | rowCount u32 | closedAt u48 (ms)
 //   REDATED   firstBatch u64 | lastBatch u64 | asOf u32 | l1Block u64
+//   INSERTED  batch u64 | asOf u32 | l1Block u64 | postRoot 31 | closedAt u48 (ms) | forced
+//   forced    start u64 | count u8 | count × (record 24 ‖ entry word 32)
 //
 // Verdict bits are what signatures came to, so that a replay needs no cryptography and the lane rebuilt from L1 may hold bad ones.
 
-export const EntryKind = { OPENED: 1, RECORDS: 2, CLOSED: 3, REDATED: 4 } as const
+export const EntryKind = { OPENED: 1, RECORDS: 2, CLOSED: 3, REDATED: 4, INSERTED: 5 } as const
 
 export interface OpenedEntry {
   readonly kind: typeof EntryKind.OPENED
@@ -21,6 +24,8 @@ export interface OpenedEntry {
   readonly asOf: number
   /** The block held final up to which the rules were known. */
   readonly l1Block: bigint
+  /** What the batch takes of the lane's forced queue, before its own rows. */
+  readonly forced: ForcedRun
 }
 
 export interface RecordsEntry {
@@ -53,7 +58,21 @@ export interface RedatedEntry {
   readonly l1Block: bigint
 }
 
-export type JournalEntry = OpenedEntry | RecordsEntry | ClosedEntry | RedatedEntry
+/**
+ * A batch of forced chunks alone takes the place `batch`, and what stood there and after it, none of it posted, moves on by one.
+ * Somebody else posted it, or it was missing when older batches were dated anew.
+ */
+export interface InsertedEntry {
+  readonly kind: typeof EntryKind.INSERTED
+  readonly batch: number
+  readonly asOf: number
+  readonly l1Block: bigint
+  readonly postRoot: Bytes
+  readonly closedAtMs: number
+  readonly forced: ForcedRun
+}
+
+export type JournalEntry = OpenedEntry | RecordsEntry | ClosedEntry | RedatedEntry | InsertedEntry
 
 export const HASH_BYTES = 32
 const HEADER_BYTES = 5 + HASH_BYTES
@@ -109,13 +128,15 @@ function hashEntry(value: Bytes, place: EntryPlace): Bytes {
 function bodyBytes(entry: JournalEntry): number {
   switch (entry.kind) {
     case EntryKind.OPENED:
-      return 20
+      return 20 + forcedBytes(entry.forced)
     case EntryKind.RECORDS:
       return 20 + Math.ceil(entry.count / 8) + entry.count * SIGNED_RECORD_BYTES
     case EntryKind.CLOSED:
       return 18 + ROOT_BYTES
     case EntryKind.REDATED:
       return 28
+    case EntryKind.INSERTED:
+      return 26 + ROOT_BYTES + forcedBytes(entry.forced)
     default:
       return entry satisfies never
   }
@@ -127,6 +148,7 @@ function writeBody(entry: JournalEntry, into: Bytes, at: number): void {
       writeU64(into, at, entry.batch)
       writeU32(into, at + 8, entry.asOf)
       writeU64(into, at + 12, Number(entry.l1Block))
+      writeForced(entry.forced, into, at + 20)
       return
     case EntryKind.RECORDS: {
       if (entry.count > MAX_ENTRY_ROWS) throw new RangeError(`a journal entry holds ${MAX_ENTRY_ROWS} rows at most`)
@@ -151,6 +173,14 @@ function writeBody(entry: JournalEntry, into: Bytes, at: number): void {
       writeU32(into, at + 16, entry.asOf)
       writeU64(into, at + 20, Number(entry.l1Block))
       return
+    case EntryKind.INSERTED:
+      writeU64(into, at, entry.batch)
+      writeU32(into, at + 8, entry.asOf)
+      writeU64(into, at + 12, Number(entry.l1Block))
+      into.set(entry.postRoot, at + 20)
+      writeU48(into, at + 20 + ROOT_BYTES, entry.closedAtMs)
+      writeForced(entry.forced, into, at + 26 + ROOT_BYTES)
+      return
     default:
       entry satisfies never
   }
@@ -158,9 +188,11 @@ function writeBody(entry: JournalEntry, into: Bytes, at: number): void {
 
 function readBody(kind: number, body: Bytes): JournalEntry | undefined {
   switch (kind) {
-    case EntryKind.OPENED:
-      if (body.length !== 20) return undefined
-      return { kind, batch: readU64(body, 0), asOf: readU32(body, 8), l1Block: BigInt(readU64(body, 12)) }
+    case EntryKind.OPENED: {
+      const forced = readForced(body, 20)
+      if (forced === undefined) return undefined
+      return { kind, batch: readU64(body, 0), asOf: readU32(body, 8), l1Block: BigInt(readU64(body, 12)), forced }
+    }
     case EntryKind.RECORDS: {
       if (body.length < 20) return undefined
       const count = readU16(body, 18)
@@ -194,6 +226,19 @@ function readBody(kind: number, body: Bytes): JournalEntry | undefined {
         asOf: readU32(body, 16),
         l1Block: BigInt(readU64(body, 20)),
       }
+    case EntryKind.INSERTED: {
+      const forced = readForced(body, 26 + ROOT_BYTES)
+      if (forced === undefined) return undefined
+      return {
+        kind,
+        batch: readU64(body, 0),
+        asOf: readU32(body, 8),
+        l1Block: BigInt(readU64(body, 12)),
+        postRoot: body.slice(20, 20 + ROOT_BYTES),
+        closedAtMs: readU48(body, 20 + ROOT_BYTES),
+        forced,
+      }
+    }
     default:
       return undefined
   }

@@ -3,7 +3,15 @@ import { join } from 'node:path'
 import { readU64, writeU64 } from '../../protocol/bigEndian.ts'
 import { dataCorrupted } from './corrupted.ts'
 import type { Database, WriteOperation } from './database.ts'
-import { EntryKind, HASH_BYTES, type JournalEntry, openEntry, type RedatedEntry, sealEntry } from './entry.ts'
+import {
+  EntryKind,
+  HASH_BYTES,
+  type InsertedEntry,
+  type JournalEntry,
+  openEntry,
+  type RedatedEntry,
+  sealEntry,
+} from './entry.ts'
 import { type Head, HeadFile } from './headFile.ts'
 import { type Bytes, numberedKey, numberOfKey, Table, tableKey } from './keys.ts'
 
@@ -11,6 +19,8 @@ export interface SequencedEntry {
   readonly sequence: number
   readonly entry: JournalEntry
 }
+
+export type Revision = (RedatedEntry | InsertedEntry) & { readonly sequence: number }
 
 const EMPTY_HEAD: Head = { sequence: 0, hash: new Uint8Array(HASH_BYTES) }
 
@@ -55,8 +65,12 @@ export class LaneJournal {
       const sealed = sealEntry(entry, { lane: this.lane, sequence: ++sequence }, hash)
       hash = sealed.hash
       operations.push({ type: 'put', key: numberedKey(Table.ENTRY, this.lane, sequence), value: sealed.value })
-      if (entry.kind === EntryKind.REDATED) {
-        operations.push({ type: 'put', key: numberedKey(Table.REDATE, this.lane, sequence), value: new Uint8Array(0) })
+      if (entry.kind === EntryKind.REDATED || entry.kind === EntryKind.INSERTED) {
+        operations.push({
+          type: 'put',
+          key: numberedKey(Table.REVISION, this.lane, sequence),
+          value: new Uint8Array(0),
+        })
       }
     }
     const head = { sequence, hash }
@@ -80,7 +94,7 @@ export class LaneJournal {
     for await (const [key] of this.#database.entries(after, tableKey(Table.ENTRY, this.lane + 1))) {
       operations.push(
         { type: 'del', key },
-        { type: 'del', key: numberedKey(Table.REDATE, this.lane, numberOfKey(key)) },
+        { type: 'del', key: numberedKey(Table.REVISION, this.lane, numberOfKey(key)) },
       )
     }
     await this.#database.write(operations)
@@ -125,14 +139,16 @@ export class LaneJournal {
     if (sequence !== to + 1) throw dataCorrupted(`entry ${sequence} of lane ${this.lane}'s journal is missing`)
   }
 
-  /** The redating entries, which a replay must know before the batches they are about. */
-  async redatings(): Promise<(RedatedEntry & { sequence: number })[]> {
-    const found: (RedatedEntry & { sequence: number })[] = []
-    const from = tableKey(Table.REDATE, this.lane)
-    for await (const [key] of this.#database.entries(from, tableKey(Table.REDATE, this.lane + 1))) {
+  /** The entries that revise batches before them, in order: a replay must know them before it comes to those batches. */
+  async revisions(): Promise<Revision[]> {
+    const found: Revision[] = []
+    const from = tableKey(Table.REVISION, this.lane)
+    for await (const [key] of this.#database.entries(from, tableKey(Table.REVISION, this.lane + 1))) {
       const sequence = numberOfKey(key)
       for await (const { entry } of this.readRange(sequence, sequence)) {
-        if (entry.kind !== EntryKind.REDATED) throw dataCorrupted(`entry ${sequence} should redate a batch`)
+        if (entry.kind !== EntryKind.REDATED && entry.kind !== EntryKind.INSERTED) {
+          throw dataCorrupted(`entry ${sequence} should revise a batch`)
+        }
         found.push({ ...entry, sequence })
       }
     }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { LaneRules } from '../../protocol/laneRules.ts'
 import { silentLogger } from '../../runtime/log.ts'
 import type { ClosedBatch } from '../../sequencer/closedBatch.ts'
+import type { ForcedEntry } from '../../sequencer/forced.ts'
 import { replayLane } from '../../sequencer/sequence/replay.ts'
 import { SequenceStage } from '../../sequencer/sequence/stage.ts'
 import { type Database, openDatabase } from '../../sequencer/store/database.ts'
@@ -32,21 +33,26 @@ export interface LocalLane extends AsyncDisposable {
   readonly closed: ClosedBatch[]
   readonly faults: unknown[]
   readonly clock: { seconds: number }
-  readonly view: { rules: LaneRules; finalTime: number; finalBlock: bigint }
+  readonly view: { rules: LaneRules; finalTime: number; finalBlock: bigint; forced: readonly ForcedEntry[] }
 }
 
 /** A lane's sequence stage over a store on disk, without L1. */
 export async function openLocalLane(
   folder: string,
   rules: LaneRules,
-  options: { seconds?: number; maxBatchRows?: number; wrap?: (database: Database) => Database } = {},
+  options: {
+    seconds?: number
+    maxBatchRows?: number
+    wrap?: (database: Database) => Database
+    forced?: readonly ForcedEntry[]
+  } = {},
 ): Promise<LocalLane> {
   const opened = await openDatabase(folder, OWNER)
   const database = options.wrap?.(opened) ?? opened
   try {
     const journal = await LaneJournal.open(database, 0)
     const clock = { seconds: options.seconds ?? T0 + 3600 }
-    const view = { rules, finalTime: clock.seconds - 60, finalBlock: 7n }
+    const view = { rules, finalTime: clock.seconds - 60, finalBlock: 7n, forced: options.forced ?? [] }
     const book = await replayLane({ journal, rules, openedAsOf: ACTIVE_FROM, now: clock.seconds })
     const closed: ClosedBatch[] = []
     const faults: unknown[] = []

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { genesisHeader, hashHeader } from '../../../protocol/batchHeader.ts'
+import { Outcome } from '../../../protocol/outcome.ts'
 import { DUPLICATE } from '../../../protocol/wire.ts'
 import { silentLogger } from '../../../runtime/log.ts'
 import { createMetrics } from '../../../runtime/metrics.ts'
@@ -10,6 +11,7 @@ import { startHttpServer } from '../../../sequencer/httpServer.ts'
 import type {
   BatchStatus,
   ContractCredit,
+  ForcedLife,
   HealthProblem,
   LaneQueries,
   LaneStatus,
@@ -35,6 +37,7 @@ const status: LaneStatus = {
   spentMicro: BEYOND,
   fundedMicro: BEYOND + 1n,
   l1: { block: 13, seconds: 1_700_001_000 },
+  forced: { queued: 40, taken: 39 },
   openBatch: { index: 41, asOf: 1_700_001_800, records: 3, openedAtMs: 1_700_001_700_000 },
   closedIndex: 40,
   postedIndex: 39,
@@ -62,6 +65,12 @@ const life: RecordLife = {
   batchIndex: 1,
   place: { headerHash: hashHeader(header), chunk: 2, slot: 21 },
   transaction,
+}
+
+const forced = (index: number): ForcedLife => {
+  const told = { index, record: life.record, queuedAt: 1_700_000_000 + index }
+  if (index >= status.forced.taken) return { ...told, stage: 'waiting' }
+  return { ...told, stage: 'posted', outcome: Outcome.SETTLED, amountMicro: 123, batchIndex: 7 }
 }
 
 const credit: ContractCredit = {
@@ -99,6 +108,10 @@ async function start(t: TestContext) {
     record: async (query) => {
       asked.push(query)
       return query.evse === 1 ? life : undefined
+    },
+    forced: async ({ from, limit }) => {
+      const count = Math.max(0, Math.min(limit, status.forced.queued - from))
+      return Array.from({ length: count }, (_, i) => forced(from + i))
     },
     contract: async (_lane, slot) => (slot === 9 ? credit : undefined),
     evseEndedBefore: () => false,
@@ -187,6 +200,20 @@ test('a record’s life', async (t) => {
   assert.deepEqual(body, { ...life, outcome: 'DUPLICATE' })
 })
 
+test('forced records by page, with what became of them', async (t) => {
+  const { get } = await start(t)
+  const [code, body] = await get('/v1/lanes/4/forced?from=38')
+  assert.equal(code, 200)
+  const [first, last] = body.entries as Record<string, unknown>[]
+  const taken = { stage: 'posted', outcome: 'SETTLED', amountMicro: 123, batchIndex: 7 }
+  assert.deepEqual(first, { index: 38, record: life.record, queuedAt: 1_700_000_038, ...taken })
+  assert.deepEqual(last, { index: 39, record: life.record, queuedAt: 1_700_000_039, stage: 'waiting' })
+  assert.equal(body.next, null)
+  assert.equal((await get('/v1/lanes/4/forced?from=2&limit=3'))[1].next, 5)
+  assert.equal(((await get('/v1/lanes/4/forced'))[1].entries as unknown[]).length, 32)
+  assert.equal((await get('/v1/lanes/4/forced?limit=0'))[0], 400)
+})
+
 test('an owner’s credit, with everything that withdrawing takes', async (t) => {
   const { get } = await start(t)
   const [code, body] = await get('/v1/lanes/4/contracts/9')
@@ -208,6 +235,7 @@ test('what is not there is 404 by name, what is no number is 400', async (t) => 
     '/v1/lanes/5/batches/1': [404, 'UNKNOWN_LANE'],
     '/v1/lanes/5/records/1/3': [404, 'UNKNOWN_LANE'],
     '/v1/lanes/5/contracts/9': [404, 'UNKNOWN_LANE'],
+    '/v1/lanes/5/forced': [404, 'UNKNOWN_LANE'],
     '/v1/lanes/4/batches/41': [404, 'UNKNOWN_BATCH'],
     '/v1/lanes/4/batches/-1': [400, 'BAD_PARAMETER'],
     '/v1/lanes/4/records/2/3': [404, 'UNKNOWN_RECORD'],

@@ -45,6 +45,44 @@ for (const rowCount of [1, 21, 22, 23, 1_408, 1_409, 3_000]) {
   })
 }
 
+for (const [forcedChunks, rowCount] of [
+  [9, 0],
+  [9, 30],
+  [60, 200],
+] as const) {
+  test(`${forcedChunks} forced chunks hold their pre-root alone, before ${rowCount} rows`, () => {
+    const { rows, preRoots } = someBatch(rowCount)
+    const random = new Random(forcedChunks)
+    const all = [...Array.from({ length: forcedChunks }, () => random.bytes(31)), ...preRoots]
+    const batch = { rows, preRoots: all, forcedChunks }
+    const cells = splitBlobs(writeBlobs(batch), all.length).map((cell) => readCell(P256_LAYOUT, cell))
+    const { data, dataWords } = writeCalldata(batch)
+    const pieces = splitCalldata(P256_LAYOUT, data, { chunkCount: all.length, forcedChunks })
+    assert.deepEqual(
+      pieces.map((piece) => keccak256(piece)),
+      dataWords,
+    )
+    assert.ok(pieces.slice(0, forcedChunks).every((piece) => piece.length === 31))
+    for (const chunks of [cells, pieces.map((piece) => readCalldataChunk(P256_LAYOUT, piece))]) {
+      assert.deepEqual(
+        chunks.map((chunk) => hex(chunk.preRoot)),
+        all.map(hex),
+      )
+      assert.ok(chunks.slice(0, forcedChunks).every(({ body }) => body.every((byte) => byte === 0)))
+      const body = Buffer.concat(chunks.slice(forcedChunks).map((chunk) => chunk.body))
+      assert.equal(hex(body.subarray(0, rows.length)), hex(rows))
+    }
+  })
+}
+
+test('a batch that holds nothing is a chunk of padding', () => {
+  const [preRoot] = someBatch(1).preRoots
+  const batch = { rows: new Uint8Array(0), preRoots: [preRoot!] }
+  assert.equal(hex(writeCalldata(batch).data), hex(preRoot!))
+  const [cell] = splitBlobs(writeBlobs(batch), 1).map((bytes) => readCell(P256_LAYOUT, bytes))
+  assert.ok(cell!.body.every((byte) => byte === 0))
+})
+
 test('rows and pre-roots that do not belong together make no batch', () => {
   const batch = someBatch(23)
   assert.throws(() => writeBlobs({ ...batch, preRoots: batch.preRoots.slice(1) }), RangeError)

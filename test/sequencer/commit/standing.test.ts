@@ -6,13 +6,25 @@ import type { DerivedBatch } from '../../../l1/derive/laneHistory.ts'
 import { genesisHeader } from '../../../protocol/batchHeader.ts'
 import { AS_OF_MAX_AGE_SECONDS, WINDOW_SECONDS } from '../../../protocol/limits.ts'
 import type { ClosedBatch } from '../../../sequencer/closedBatch.ts'
+import { NOTHING_FORCED } from '../../../sequencer/forced.ts'
 import { compareWithL1, isFinal, nextStep } from '../../../sequencer/commit/standing.ts'
 import { chooseAsOf } from '../../../sequencer/sequence/dating.ts'
 
 function closed(index: number): ClosedBatch {
   const postRoot = new Uint8Array(31).fill(index)
   const places = { firstPosition: 0, firstSequence: 1, lastSequence: 3, closedAtMs: 0 }
-  return { lane: 0, index, asOf: 1_000 * index, preRoots: [], postRoot, rowCount: 23, ...places }
+  return {
+    lane: 0,
+    index,
+    asOf: 1_000 * index,
+    preRoots: [],
+    postRoot,
+    forced: NOTHING_FORCED,
+    rowCount: 23,
+    chunkCount: 2,
+    forcedChunks: 0,
+    ...places,
+  }
 }
 
 function posted(batch: ClosedBatch, changes: Partial<DerivedBatch['header']> = {}): DerivedBatch {
