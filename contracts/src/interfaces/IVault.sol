@@ -36,6 +36,9 @@ interface IVault {
     event HoldSet(uint32 indexed lane, uint32 indexed slot, uint64 holdFrom);
     event ClawedBack(uint32 indexed lane, uint32 indexed slot, uint256 amount, uint256 clawback);
 
+    /// What attesters lost came back to the lane.
+    event Refilled(uint32 indexed lane, uint256 amount, uint256 paidOut);
+
     error ZeroAmount();
     error FundingOverflow(uint256 lifetime);
     error NotZoneOperator(uint32 zone, address caller);
@@ -52,6 +55,7 @@ interface IVault {
     /// Withdrawals stop before batch `holdFrom` until a dispute is decided.
     error Held(uint32 slot, uint64 holdFrom);
     error NotCourt(address caller);
+    error NotAttesters(address caller);
     error LaneInsolvent(uint32 lane, uint256 amount, uint256 available);
 
     function fund(uint32 lane, uint256 amount) external;
@@ -74,6 +78,12 @@ interface IVault {
     function withdrawMany(Header calldata header, RootParts calldata parts, Claim[] calldata claims)
         external
         returns (uint256 paid);
+    /// @notice Pays as `withdraw`, against a live batch that attesters signed, within their limits (docs/protocol.md §11).
+    function withdrawFast(Header calldata header, RootParts calldata parts, Claim calldata claim)
+        external
+        returns (uint256 paid);
+    /// @notice The attesters' contract alone: gives back to a lane what was paid fast against a batch that fell.
+    function refill(uint32 lane, uint256 amount) external;
     /// @notice The court alone: the contract's withdrawals stop before batch `holdFrom`; 0 lifts the hold.
     function setHold(uint32 lane, uint32 slot, uint64 holdFrom) external;
     /// @notice The court alone: takes `amount` of the contract's credit, paid or not. The lane's escrow keeps it.
@@ -87,7 +97,7 @@ interface IVault {
     function withdrawn(uint32 lane, uint32 slot) external view returns (uint256);
     /// @notice Taken of the contract's credit so far, micro, and the first batch that it may not withdraw against; 0: none.
     function clawbackOf(uint32 lane, uint32 slot) external view returns (uint256 clawback, uint64 holdFrom);
-    /// @notice Sum of all withdrawals of the lane.
+    /// @notice Sum of all withdrawals of the lane, less what attesters gave back.
     function paidOut(uint32 lane) external view returns (uint256);
     function refundsPaid(uint32 lane) external view returns (uint256);
     /// @notice Sum of the refunds that are noticed and not settled.

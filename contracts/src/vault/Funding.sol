@@ -126,10 +126,22 @@ abstract contract Funding is IVault {
     }
 
     function _takeForWithdrawal(uint32 lane, uint256 amount) internal {
-        Book storage book = _books[lane];
-        uint256 available = uint256(book.lifetime) - book.refundsPaid - book.paidOut;
+        uint256 available = _escrow(lane);
         if (amount > available) revert LaneInsolvent(lane, amount, available);
-        book.paidOut += uint96(amount);
+        _books[lane].paidOut += uint96(amount);
+    }
+
+    /// @notice Takes back payments that false states made: the lane can pay as much again.
+    function _refill(uint32 lane, uint256 amount) internal {
+        Book storage book = _books[lane];
+        book.paidOut -= uint96(amount);
+        emit Refilled(lane, amount, book.paidOut);
+    }
+
+    /// @notice What the lane holds, micro.
+    function _escrow(uint32 lane) internal view returns (uint256) {
+        Book storage book = _books[lane];
+        return uint256(book.lifetime) - book.refundsPaid - book.paidOut;
     }
 
     // --- Inner workings

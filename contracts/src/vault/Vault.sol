@@ -13,7 +13,7 @@ import {IRegistry} from "../interfaces/IRegistry.sol";
 import {IRollup} from "../interfaces/IRollup.sol";
 import {Claim, IVault, RootParts} from "../interfaces/IVault.sol";
 import {ContractDescriptor, SlotWord} from "../protocol/Descriptor.sol";
-import {Header} from "../protocol/Header.sol";
+import {Header, HeaderLib} from "../protocol/Header.sol";
 import {Leaf} from "../protocol/Leaf.sol";
 import {Limits} from "../protocol/Limits.sol";
 import {StateTree} from "../protocol/StateTree.sol";
@@ -99,12 +99,7 @@ contract Vault is Funding, ReentrancyGuardTransient {
         returns (uint256 paid)
     {
         rollup.requireFinal(header);
-        bytes32 contractRoot = _contractRoot(claim);
-        if (StateTree.stateRoot(parts.evseRoot, contractRoot, parts.laneHash) != header.postRoot) {
-            revert WrongPath(claim.slot);
-        }
-        uint64 holdFrom = _accounts[header.lane][claim.slot].holdFrom;
-        if (_isHeld(holdFrom, header.index)) revert Held(claim.slot, holdFrom);
+        _requireClaimable(header, parts, claim);
         paid = _pay(header, claim);
         if (paid == 0) revert NothingToWithdraw(claim.slot);
     }
@@ -129,6 +124,32 @@ contract Vault is Funding, ReentrancyGuardTransient {
             }
             paid += _pay(header, claim);
         }
+    }
+
+    function withdrawFast(Header calldata header, RootParts calldata parts, Claim calldata claim)
+        external
+        nonReentrant
+        returns (uint256 paid)
+    {
+        rollup.requireLive(header);
+        _requireClaimable(header, parts, claim);
+        uint256 escrow = _escrow(header.lane);
+        address owner;
+        (owner, paid) = _debit(header, claim);
+        if (paid == 0) revert NothingToWithdraw(claim.slot);
+        // Nobody need answer any more for what is final.
+        if (!rollup.isFinal(header)) {
+            attesters.draw({
+                headerHash: HeaderLib.hash(header), lane: header.lane, amount: paid, escrow: escrow
+            });
+        }
+        token.safeTransfer(owner, paid);
+    }
+
+    function refill(uint32 lane, uint256 amount) external nonReentrant {
+        if (msg.sender != address(attesters)) revert NotAttesters(msg.sender);
+        _refill(lane, amount);
+        token.take(msg.sender, amount);
     }
 
     // --- The court's
@@ -189,25 +210,45 @@ contract Vault is Funding, ReentrancyGuardTransient {
         return StateTree.pathRoot(claim.leaf, claim.slot, claim.path);
     }
 
+    function _requireClaimable(Header calldata header, RootParts calldata parts, Claim calldata claim)
+        private
+        view
+    {
+        if (StateTree.stateRoot(parts.evseRoot, _contractRoot(claim), parts.laneHash) != header.postRoot) {
+            revert WrongPath(claim.slot);
+        }
+        uint64 holdFrom = _accounts[header.lane][claim.slot].holdFrom;
+        if (_isHeld(holdFrom, header.index)) revert Held(claim.slot, holdFrom);
+    }
+
     /// The claim's path is proven; pays what its credit exceeds earlier payments and clawbacks by, nothing while it is held.
     function _pay(Header calldata header, Claim calldata claim) private returns (uint256 amount) {
+        address owner;
+        (owner, amount) = _debit(header, claim);
+        if (amount != 0) token.safeTransfer(owner, amount);
+    }
+
+    /// The books of a payment, without the payment.
+    function _debit(Header calldata header, Claim calldata claim)
+        private
+        returns (address owner, uint256 amount)
+    {
         uint32 lane = header.lane;
         Account memory account = _accounts[lane][claim.slot];
-        if (_isHeld(account.holdFrom, header.index)) return 0;
+        if (_isHeld(account.holdFrom, header.index)) return (address(0), 0);
         uint256 credited = Leaf.toContract(claim.leaf).credited;
         uint256 taken = uint256(account.withdrawn) + account.clawback;
-        if (credited <= taken) return 0;
+        if (credited <= taken) return (address(0), 0);
         amount = credited - taken;
         if (!SlotWord.matches(registry.contractWord(lane, claim.slot), keccak256(claim.descriptor))) {
             revert WrongDescriptor(claim.slot);
         }
         uint64 id = ContractDescriptor.vehicle(claim.descriptor);
-        address owner = vehicle.ownerOf(id);
+        owner = vehicle.ownerOf(id);
 
         _takeForWithdrawal(lane, amount);
         // The sum is at most the lane's payments, which are below 2^96.
         _accounts[lane][claim.slot].withdrawn = uint96(account.withdrawn + amount);
         emit Withdrawn(lane, claim.slot, id, owner, amount);
-        token.safeTransfer(owner, amount);
     }
 }
