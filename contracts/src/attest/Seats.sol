@@ -3,12 +3,10 @@ pragma solidity 0.8.37;
 
 import {Attestation, Attester, IAttesters} from "../interfaces/IAttesters.sol";
 import {Limits} from "../protocol/Limits.sol";
-import {Bls12} from "../bls/Bls12.sol";
+import {BlsSignature} from "../bls/BlsSignature.sol";
 
 /// @notice Who attests, with what stake and key, and what of it signed a message (docs/protocol.md §11). Moves no tokens.
 abstract contract Seats is IAttesters {
-    uint256 private constant KEY_BYTES = 128;
-
     /// Bit i: id i is held.
     uint256 private _held;
     uint96 private _total;
@@ -60,8 +58,8 @@ abstract contract Seats is IAttesters {
         bytes32 keyHash = keccak256(key);
         // An aggregate with one key twice would count a copy's stake by the other's signature.
         if (_isTaken[keyHash]) revert KeyTaken(keyHash);
-        // TODO
-        possession;
+        if (key.length != BlsSignature.KEY_BYTES) revert BadKey();
+        if (!BlsSignature.verifyPossession(key, possession)) revert BadPossession();
 
         id = _freeId();
         _held |= uint256(1) << id;
@@ -118,17 +116,17 @@ abstract contract Seats is IAttesters {
         returns (uint256 signed)
     {
         uint256 count = _count(bitmap);
-        if (keys.length != count * KEY_BYTES) revert WrongKeysLength(keys.length, count * KEY_BYTES);
+        if (keys.length != count * BlsSignature.KEY_BYTES) {
+            revert WrongKeysLength(keys.length, count * BlsSignature.KEY_BYTES);
+        }
         uint256 from = 0;
         for (uint32 id = 0; from < keys.length; ++id) {
             if (bitmap >> id & 1 == 0) continue;
-            signed += _signerStake(id, keccak256(keys[from:from + KEY_BYTES]));
-            from += KEY_BYTES;
+            signed += _signerStake(id, keccak256(keys[from:from + BlsSignature.KEY_BYTES]));
+            from += BlsSignature.KEY_BYTES;
         }
         if (signed * 3 <= uint256(_total) * 2) revert NotEnoughStake(signed, _total);
-        // TODO
-        message;
-        aggregate;
+        if (!BlsSignature.verifyCommon(keys, abi.encodePacked(message), aggregate)) revert BadAggregate();
     }
 
     function _signerStake(uint32 id, bytes32 keyHash) private view returns (uint256) {
