@@ -10,7 +10,7 @@ import {AttestFixture} from "./AttestFixture.sol";
 import {BlsSigner} from "./BlsSigner.sol";
 
 contract JoiningTest is AttestFixture {
-    function test_join_giveskeyIdAndStake() public {
+    function test_join_givesIdAndStake() public {
         uint32 id = _join(STAKE);
         Attester memory joined = attesters.attester(id);
         assertEq(id, 0);
