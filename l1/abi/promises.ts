@@ -15,7 +15,7 @@ export const promisesAbi = [
   {"type":"error","name":"PromiseKept","inputs":[{"name":"position","type":"uint64","internalType":"uint64"}]},
   {"type":"error","name":"ReceiptExpired","inputs":[{"name":"expiredAt","type":"uint256","internalType":"uint256"}]},
   {"type":"error","name":"ReentrancyGuardReentrantCall","inputs":[]},
-  {"type":"error","name":"SchemePlanned","inputs":[{"name":"scheme","type":"uint8","internalType":"uint8"}]},
+  {"type":"error","name":"UnknownScheme","inputs":[{"name":"scheme","type":"uint8","internalType":"uint8"}]},
   {"type":"error","name":"WrongLane","inputs":[{"name":"expected","type":"uint32","internalType":"uint32"},{"name":"given","type":"uint32","internalType":"uint32"}]},
   {"type":"error","name":"WrongParentHeader","inputs":[{"name":"expected","type":"bytes32","internalType":"bytes32"},{"name":"given","type":"bytes32","internalType":"bytes32"}]},
   {"type":"error","name":"WrongPreRoot","inputs":[{"name":"expected","type":"bytes31","internalType":"bytes31"},{"name":"given","type":"bytes31","internalType":"bytes31"}]},

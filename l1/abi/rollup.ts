@@ -75,7 +75,6 @@ export const rollupAbi = [
   {"type":"error","name":"PinnedBlockNotOnChain","inputs":[{"name":"l1Block","type":"uint64","internalType":"uint64"},{"name":"l1Hash","type":"bytes32","internalType":"bytes32"}]},
   {"type":"error","name":"ReentrancyGuardReentrantCall","inputs":[]},
   {"type":"error","name":"RingFull","inputs":[{"name":"index","type":"uint64","internalType":"uint64"}]},
-  {"type":"error","name":"SchemePlanned","inputs":[{"name":"scheme","type":"uint8","internalType":"uint8"}]},
   {"type":"error","name":"TooManyForcedChunks","inputs":[{"name":"forcedChunks","type":"uint32","internalType":"uint32"},{"name":"chunkCount","type":"uint32","internalType":"uint32"}]},
   {"type":"error","name":"TooManyForcedEntries","inputs":[{"name":"entries","type":"uint64","internalType":"uint64"},{"name":"most","type":"uint256","internalType":"uint256"}]},
   {"type":"error","name":"UnexpectedCalldata","inputs":[]},

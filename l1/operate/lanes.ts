@@ -23,9 +23,9 @@ export async function openZone(
 export async function openLane(
   caller: Caller,
   rollup: Address,
-  options: { zone: number; operator: Address },
+  options: { zone: number; operator: Address; scheme?: Scheme },
 ): Promise<number> {
-  const args = [options.zone, options.operator, Scheme.P256] as const
+  const args = [options.zone, options.operator, options.scheme ?? Scheme.P256] as const
   const data = encodeFunctionData({ abi: rollupAbi, functionName: 'openLane', args })
   const receipt = await sendCall(caller, { to: rollup, data, label: 'open a lane' })
   const [event] = parseEventLogs({ abi: rollupAbi, eventName: 'LaneOpened', logs: receipt.logs })

@@ -70,13 +70,23 @@ export async function signCertificate(
   return { deadline: what.deadline, signature }
 }
 
-/** Registers certified EVSEs; takes their deposits from the caller, approving them first. Returns the first slot. */
+/**
+ * Registers certified EVSEs; takes their deposits from the caller, approving them first. A BLS lane wants a proof of possession of
+ * each key, 192 bytes in L1's order, a P-256 lane none. Returns the first slot.
+ */
 export async function registerEvses(
   caller: Caller,
   addresses: RegistryAddresses,
-  what: { lane: number; evses: readonly EvseDescriptor[]; certificate: Signed },
+  what: {
+    lane: number
+    evses: readonly EvseDescriptor[]
+    certificate: Signed
+    possessions?: readonly Uint8Array[]
+  },
 ): Promise<number> {
   const { registry, token } = addresses
+  const { deadline, signature } = what.certificate
+  const possessions = concatHex((what.possessions ?? []).map(toHex))
   const depositMicro = what.evses.reduce((sum, evse) => sum + evse.depositMicro, 0n)
   if (depositMicro > 0n) {
     const data = encodeFunctionData({ abi: erc20Abi, functionName: 'approve', args: [registry, depositMicro] })
@@ -85,7 +95,7 @@ export async function registerEvses(
   const data = encodeFunctionData({
     abi: registryAbi,
     functionName: 'registerMany',
-    args: [what.lane, evseDescriptorsHex(what.evses), what.certificate.deadline, what.certificate.signature],
+    args: [what.lane, evseDescriptorsHex(what.evses), deadline, signature, possessions],
   })
   const receipt = await sendCall(caller, { to: registry, data, label: `register ${what.evses.length} EVSEs` })
   const [event] = parseEventLogs({ abi: registryAbi, eventName: 'EvsesRegistered', logs: receipt.logs })

@@ -164,6 +164,7 @@ export class L1Lane {
       descriptors,
       DEADLINE,
       certificate,
+      '0x',
     ])
     const [evsesEvent] = parseEventLogs({ abi: registryAbi, logs: registered.logs, eventName: 'EvsesRegistered' })
     for (const [i, key] of keys.entries()) {

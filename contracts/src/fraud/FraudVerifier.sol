@@ -2,6 +2,9 @@
 pragma solidity 0.8.37;
 
 import {Finding, IFraudVerifier, LaneContext, Proof, Witness} from "../interfaces/IFraudVerifier.sol";
+import {Bls12} from "../bls/Bls12.sol";
+import {BlsSignature} from "../bls/BlsSignature.sol";
+import {G1Point} from "../bls/G1Point.sol";
 import {IForcedQueue} from "../interfaces/IForcedQueue.sol";
 import {IRegistry} from "../interfaces/IRegistry.sol";
 import {ITariff} from "../interfaces/ITariff.sol";
@@ -11,6 +14,7 @@ import {Header} from "../protocol/Header.sol";
 import {P256} from "../protocol/P256.sol";
 import {Record} from "../protocol/Record.sol";
 import {Scheme} from "../protocol/Scheme.sol";
+import {BlsRows} from "./BlsRows.sol";
 import {ChunkItems, Item} from "./ChunkItem.sol";
 import {ChunkOpening} from "./ChunkOpening.sol";
 import {P256Rows} from "./P256Rows.sol";
@@ -19,7 +23,6 @@ import {Replay, ReplayLib} from "./Replay.sol";
 /// @notice Re-executes one chunk on L1 (docs/protocol.md §8, §15.4). Holds nothing, owns nothing, writes nothing.
 contract FraudVerifier is IFraudVerifier {
     using ChunkItems for Item[];
-    using P256Rows for Item[];
     using ReplayLib for Replay;
 
     /// What re-execution found.
@@ -54,6 +57,7 @@ contract FraudVerifier is IFraudVerifier {
         forcedQueue = forcedQueue_;
         trustedSetup = trustedSetup_;
         _requireP256();
+        _requireBls();
     }
 
     /// @inheritdoc IFraudVerifier
@@ -103,7 +107,11 @@ contract FraudVerifier is IFraudVerifier {
         Replay memory replay = ReplayLib.load(header, context, witness, tariff, vault);
         items.fetchWords(registry, header.lane, header.asOf);
         items.locateEvses(context.scheme, replay.evses, witness);
-        items.verify(execution.body, context.domain, witness);
+        if (context.scheme == Scheme.BLS) {
+            BlsRows.verify(items, execution.body, context.domain, witness);
+        } else {
+            P256Rows.verify(items, execution.body, context.domain, witness);
+        }
         for (uint256 i = 0; i < items.length; i++) {
             replay.settle(witness, items[i]);
         }
@@ -113,6 +121,7 @@ contract FraudVerifier is IFraudVerifier {
 
     function _decode(uint8 scheme, bytes memory body) private pure returns (Item[] memory) {
         if (scheme == Scheme.P256) return P256Rows.decode(body);
+        if (scheme == Scheme.BLS) return BlsRows.decode(body);
         revert UnsupportedScheme(scheme);
     }
 
@@ -147,5 +156,17 @@ contract FraudVerifier is IFraudVerifier {
             y: 0x7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299
         });
         if (!works) revert PrecompileMissing(P256.PRECOMPILE);
+    }
+
+    /// The same for EIP-2537. The secret of the generator is 1, so the message's point is its own signature: the hash of "abc" by
+    /// RFC 9380 under the protocol's tag.
+    function _requireBls() private view {
+        bytes memory signature = hex"1400ddb63494b2f3717d8706a834f928323cef590dd1f2bc8edaf857889e82c9b4cf242324526c9045bc8fec05f98fe9"
+            hex"14b38e10fd6d2d63dfe704c3f0b1741474dfeaef88d6cdca4334413320701c74e5df8c7859947f6901c0a3c30dba23c9"
+            hex"00187452296c28d5206880d2a86e8c7fc79df88e20b906a1fc1d5855da6b2b4ae6f8c83a591e2e5350753d2d7fe3c7b4"
+            hex"09c205210f33e9cdaaa4630b3f6fad29744224e5100456973fcaf031cdbce8ad3f71d42af3f7733a3985d3a3d2f4be53";
+        if (!BlsSignature.verifyOne(G1Point.GENERATOR, "abc", signature)) {
+            revert PrecompileMissing(Bls12.PAIRING);
+        }
     }
 }

@@ -34,6 +34,9 @@ interface IRegistry {
     error NoDescriptors();
     error LaneFull(uint32 lane);
     error KeyNotOnCurve(uint32 slot);
+    /// The key is no valid one, or nobody proved to hold its secret.
+    error BadPossession(uint32 slot);
+    error WrongPossessionsLength(uint256 given, uint256 expected);
     error RatedPowerOutOfRange(uint32 slot);
     error PositionOutOfRange(uint32 slot);
     error CapacityOutOfRange(uint32 slot);
@@ -62,11 +65,13 @@ interface IRegistry {
     /// @notice Registers EVSEs in the lane's next slots. `certificate`: the zone certifier's EIP-712 signature over
     /// Certificate(uint32 lane,uint32 firstSlot,bytes32 descriptorsHash,uint64 deadline), descriptorsHash = keccak256(descriptors).
     /// Takes the descriptors' deposits, in the settlement token, from the caller.
+    /// @param possessions of a BLS lane's keys, 192 bytes for each descriptor, in order (§15.5); empty for a P-256 lane
     function registerMany(
         uint32 lane,
         bytes calldata descriptors,
         uint64 deadline,
-        bytes calldata certificate
+        bytes calldata certificate,
+        bytes calldata possessions
     ) external returns (uint32 firstSlot);
     /// @notice Enrols contracts in the lane's next slots. `consents[i]`: the vehicle owner's EIP-712 signature (or
     /// ERC-1271) over Enrolment(uint32 lane,bytes32 descriptorHash,uint64 deadline); empty when the owner is the caller.

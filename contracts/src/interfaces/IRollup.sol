@@ -76,8 +76,6 @@ interface IRollup {
     error UnknownLane(uint32 lane);
     error UnknownZone(uint32 zone);
     error UnknownScheme(uint8 scheme);
-    /// The scheme has its room in the formats, but no code yet.
-    error SchemePlanned(uint8 scheme);
     error NotPendingLaneOwner(uint32 lane, address caller);
     error NotLaneOwner(uint32 lane, address caller);
     error NotOperator(uint32 lane, address caller);
@@ -124,7 +122,7 @@ interface IRollup {
     error NotPromises(address caller);
     error PaymentFailed(address to, uint256 amount);
 
-    /// @notice Opens a lane in `zone`; the caller becomes its owner. Scheme 0: P-256.
+    /// @notice Opens a lane in `zone`; the caller becomes its owner. Scheme 0: P-256; 1: BLS12-381.
     function openLane(uint32 zone, address operator, uint8 scheme) external returns (uint32 lane);
     function setOperator(uint32 lane, address operator) external;
     function proposeLaneOwner(uint32 lane, address pendingOwner) external;

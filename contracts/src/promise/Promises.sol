@@ -52,7 +52,7 @@ contract Promises is IPromises, ReentrancyGuardTransient {
         if (header.submitter == signer) rollup.requireLive(header);
         else rollup.requireFinal(header);
         uint8 scheme = rollup.schemeOf(receipt.lane);
-        if (scheme != SCHEME_P256) revert IRollup.SchemePlanned(scheme);
+        if (scheme != SCHEME_P256) revert IRollup.UnknownScheme(scheme);
         if (receipt.row.length != P256_ROW_BYTES) revert BadReceipt();
         _requireBroken(receipt, header, parent, evidence);
 

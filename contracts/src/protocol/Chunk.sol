@@ -10,6 +10,8 @@ library Chunk {
     uint256 internal constant BODY_BYTES = 1953;
     /// record 24 ‖ signature 64
     uint256 private constant P256_STRIDE = 88;
+    uint256 private constant BLS_AGGREGATE_BYTES = 192;
+    uint256 private constant BLS_STRIDE = 24;
 
     /// @notice A cell's 64 elements of 32 bytes, each without its top byte.
     function fromCell(bytes calldata cell) internal pure returns (bytes31 preRoot, bytes memory body) {
@@ -59,6 +61,21 @@ library Chunk {
             let signature := add(add(body, 0x38), mul(i, P256_STRIDE))
             r := mload(signature)
             s := mload(add(signature, 0x20))
+        }
+    }
+
+    /// @notice Record `i` < 64 of a BLS chunk.
+    function blsRecord(bytes memory body, uint256 i) internal pure returns (Record record) {
+        assembly ("memory-safe") {
+            record := shr(64, mload(add(add(body, add(0x20, BLS_AGGREGATE_BYTES)), mul(i, BLS_STRIDE))))
+        }
+    }
+
+    /// @notice The aggregate at the head of a BLS chunk, 192 bytes.
+    function blsAggregate(bytes memory body) internal pure returns (bytes memory aggregate) {
+        aggregate = new bytes(BLS_AGGREGATE_BYTES);
+        assembly ("memory-safe") {
+            mcopy(add(aggregate, 0x20), add(body, 0x20), BLS_AGGREGATE_BYTES)
         }
     }
 

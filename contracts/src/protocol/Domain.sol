@@ -11,8 +11,13 @@ library Domain {
         return sha256(abi.encodePacked("backfeed/1/record", chainId, rollup, lane));
     }
 
-    /// @notice SHA-256 of the 64 signed bytes: domain(32) ‖ record(24) ‖ lat i32 ‖ lon i32.
+    /// @notice The 64 signed bytes: domain(32) ‖ record(24) ‖ lat i32 ‖ lon i32.
     /// @param place lat ‖ lon as in the EVSE's descriptor
+    function message(bytes32 domain, Record record, bytes8 place) internal pure returns (bytes memory) {
+        return abi.encodePacked(domain, record, place);
+    }
+
+    /// @notice SHA-256 of the signed bytes.
     function digest(bytes32 domain, Record record, bytes8 place) internal view returns (bytes32) {
         return Sha256.pair(domain, bytes32(uint256(Record.unwrap(record)) << 64 | uint64(place)));
     }

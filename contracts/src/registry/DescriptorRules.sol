@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
 
+import {BlsSignature} from "../bls/BlsSignature.sol";
 import {IRegistry} from "../interfaces/IRegistry.sol";
 import {ContractDescriptor, EvseDescriptor} from "../protocol/Descriptor.sol";
 import {Limits} from "../protocol/Limits.sol";
@@ -14,16 +15,18 @@ library DescriptorRules {
     int32 private constant MAX_LON = 1_800_000_000;
 
     function checkP256Evse(bytes calldata descriptor, uint32 slot) internal pure {
-        uint256 key = EvseDescriptor.P256_KEY_BYTES;
         if (!P256.isValidPublicKey(bytes32(descriptor[0:32]), bytes32(descriptor[32:64]))) {
             revert IRegistry.KeyNotOnCurve(slot);
         }
-        if (EvseDescriptor.ratedW(descriptor, key) == 0) revert IRegistry.RatedPowerOutOfRange(slot);
-        int32 lat = EvseDescriptor.lat(descriptor, key);
-        int32 lon = EvseDescriptor.lon(descriptor, key);
-        if (lat < -MAX_LAT || lat > MAX_LAT || lon < -MAX_LON || lon > MAX_LON) {
-            revert IRegistry.PositionOutOfRange(slot);
+        _checkEvse(descriptor, EvseDescriptor.P256_KEY_BYTES, slot);
+    }
+
+    /// @param possession 192 bytes
+    function checkBlsEvse(bytes calldata descriptor, bytes calldata possession, uint32 slot) internal view {
+        if (!BlsSignature.verifyPossession(descriptor[:EvseDescriptor.BLS_KEY_BYTES], possession)) {
+            revert IRegistry.BadPossession(slot);
         }
+        _checkEvse(descriptor, EvseDescriptor.BLS_KEY_BYTES, slot);
     }
 
     function checkContract(bytes calldata descriptor, uint32 slot, uint16 maxIncentiveBps) internal pure {
@@ -36,5 +39,15 @@ library DescriptorRules {
         (bytes32 x, bytes32 y) = ContractDescriptor.vehicleKey(descriptor);
         bool noKey = x == 0 && y == 0;
         if (!noKey && !P256.isValidPublicKey(x, y)) revert IRegistry.KeyNotOnCurve(slot);
+    }
+
+    /// Everything but the key.
+    function _checkEvse(bytes calldata descriptor, uint256 keyBytes, uint32 slot) private pure {
+        if (EvseDescriptor.ratedW(descriptor, keyBytes) == 0) revert IRegistry.RatedPowerOutOfRange(slot);
+        int32 lat = EvseDescriptor.lat(descriptor, keyBytes);
+        int32 lon = EvseDescriptor.lon(descriptor, keyBytes);
+        if (lat < -MAX_LAT || lat > MAX_LAT || lon < -MAX_LON || lon > MAX_LON) {
+            revert IRegistry.PositionOutOfRange(slot);
+        }
     }
 }

@@ -9,11 +9,13 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {BitMaps} from "@openzeppelin/contracts/utils/structs/BitMaps.sol";
 
+import {BlsSignature} from "../bls/BlsSignature.sol";
 import {ExactTransfer} from "../ExactTransfer.sol";
 import {IRollup} from "../interfaces/IRollup.sol";
 import {ITariff} from "../interfaces/ITariff.sol";
 import {ContractDescriptor, EvseDescriptor, SlotWord} from "../protocol/Descriptor.sol";
 import {Limits} from "../protocol/Limits.sol";
+import {Scheme} from "../protocol/Scheme.sol";
 import {DescriptorRules} from "./DescriptorRules.sol";
 import {Zones} from "./Zones.sol";
 
@@ -66,22 +68,29 @@ contract Registry is Zones, EIP712, ReentrancyGuardTransient {
         uint32 lane,
         bytes calldata descriptors,
         uint64 deadline,
-        bytes calldata certificate
+        bytes calldata certificate,
+        bytes calldata possessions
     ) external nonReentrant returns (uint32 firstSlot) {
         _requireAgent(lane);
         LaneSlots storage slots = _lanes[lane];
-        uint256 count = _descriptorCount(descriptors, Limits.P256_EVSE_DESCRIPTOR_BYTES);
+        uint8 scheme = rollup.schemeOf(lane);
+        uint256 count = _descriptorCount(descriptors, Scheme.evseDescriptorBytes(scheme));
         firstSlot = slots.evseCount;
         _requireRoom(lane, firstSlot, count);
         _requireCertificate(lane, firstSlot, keccak256(descriptors), deadline, certificate);
+        _requirePossessions(scheme, count, possessions);
 
         uint32 activeFrom = _activeFrom();
         uint256 deposits = 0;
         for (uint256 i = 0; i < count; ++i) {
-            bytes calldata descriptor = _descriptorAt(descriptors, i, Limits.P256_EVSE_DESCRIPTOR_BYTES);
+            bytes calldata descriptor = _descriptorAt(descriptors, i, Scheme.evseDescriptorBytes(scheme));
             uint32 slot = firstSlot + uint32(i);
-            DescriptorRules.checkP256Evse(descriptor, slot);
-            deposits += EvseDescriptor.deposit(descriptor, EvseDescriptor.P256_KEY_BYTES);
+            if (scheme == Scheme.BLS) {
+                DescriptorRules.checkBlsEvse(descriptor, _possessionAt(possessions, i), slot);
+            } else {
+                DescriptorRules.checkP256Evse(descriptor, slot);
+            }
+            deposits += EvseDescriptor.deposit(descriptor, Scheme.keyBytes(scheme));
             slots.evses[slot] = SlotWord.pack(keccak256(descriptor), activeFrom, OPEN_END);
         }
         slots.evseCount = firstSlot + uint32(count);
@@ -265,6 +274,11 @@ contract Registry is Zones, EIP712, ReentrancyGuardTransient {
         }
     }
 
+    function _requirePossessions(uint8 scheme, uint256 count, bytes calldata possessions) private pure {
+        uint256 expected = scheme == Scheme.BLS ? count * BlsSignature.SIGNATURE_BYTES : 0;
+        if (possessions.length != expected) revert WrongPossessionsLength(possessions.length, expected);
+    }
+
     /// A consent may serve again before its deadline: all it allows is another slot that pays the same owner.
     function _requireConsent(uint32 lane, bytes calldata descriptor, uint64 deadline, bytes calldata consent)
         private
@@ -310,5 +324,9 @@ contract Registry is Zones, EIP712, ReentrancyGuardTransient {
         returns (bytes calldata)
     {
         return descriptors[i * size:(i + 1) * size];
+    }
+
+    function _possessionAt(bytes calldata possessions, uint256 i) private pure returns (bytes calldata) {
+        return possessions[i * BlsSignature.SIGNATURE_BYTES:(i + 1) * BlsSignature.SIGNATURE_BYTES];
     }
 }

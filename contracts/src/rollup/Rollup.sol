@@ -11,6 +11,7 @@ import {IRollup, LaneInfo, Submission} from "../interfaces/IRollup.sol";
 import {Domain} from "../protocol/Domain.sol";
 import {Header, HeaderLib} from "../protocol/Header.sol";
 import {Limits} from "../protocol/Limits.sol";
+import {Scheme} from "../protocol/Scheme.sol";
 import {BatchData} from "./BatchData.sol";
 import {Bonds} from "./Bonds.sol";
 import {Falls} from "./Falls.sol";
@@ -64,8 +65,7 @@ contract Rollup is Bonds, Falls, ReentrancyGuardTransient {
     // --- Lanes
 
     function openLane(uint32 zone, address operator, uint8 scheme) external returns (uint32 id) {
-        if (scheme == 1) revert SchemePlanned(scheme);
-        if (scheme != 0) revert UnknownScheme(scheme);
+        if (!Scheme.known(scheme)) revert UnknownScheme(scheme);
         if (registry.zone(zone).operator == address(0)) revert UnknownZone(zone);
 
         id = laneCount++;

@@ -90,7 +90,7 @@ abstract contract Enrolment is Fixture {
         bytes memory certificate =
             _certificate(certifierKey, lane, registry.evseCount(lane), descriptors, DEADLINE);
         vm.prank(operator);
-        return registry.registerMany(lane, descriptors, DEADLINE, certificate);
+        return registry.registerMany(lane, descriptors, DEADLINE, certificate, "");
     }
 
     /// @notice Mints a vehicle for `owner`, whose key is given, and enrols it.

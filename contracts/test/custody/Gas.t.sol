@@ -150,7 +150,7 @@ contract CustodyGasTest is Crediting {
             all = bytes.concat(all, _evse(100 + i, 0));
         }
         bytes memory certificate = _certificate(certifierKey, lane, 1, all, DEADLINE);
-        bytes memory call_ = abi.encodeCall(registry.registerMany, (lane, all, DEADLINE, certificate));
+        bytes memory call_ = abi.encodeCall(registry.registerMany, (lane, all, DEADLINE, certificate, ""));
         gas = _transactionGas(operator, address(registry), call_);
         emit Measured(string.concat("registerMany, a slot of ", vm.toString(count)), gas / count);
     }

@@ -27,9 +27,14 @@ contract LanesTest is Fixture {
         rollup.openLane(7, operator, 0);
     }
 
-    function test_openLane_plannedOrUnknownScheme_reverts() public {
-        vm.expectRevert(abi.encodeWithSelector(IRollup.SchemePlanned.selector, 1));
-        rollup.openLane(zone, operator, 1);
+    function test_openLane_bls_keepsItsScheme() public {
+        uint32 id = rollup.openLane(zone, operator, 1);
+        assertEq(rollup.schemeOf(id), 1);
+        assertEq(rollup.lane(id).scheme, 1);
+        assertEq(rollup.schemeOf(lane), 0);
+    }
+
+    function test_openLane_unknownScheme_reverts() public {
         vm.expectRevert(abi.encodeWithSelector(IRollup.UnknownScheme.selector, 2));
         rollup.openLane(zone, operator, 2);
     }

@@ -22,7 +22,7 @@ contract RegistryTest is Enrolment {
             _certificate(certifierKey, lane, registry.evseCount(lane), descriptors, DEADLINE);
         vm.prank(operator);
         vm.expectRevert(reason);
-        registry.registerMany(lane, descriptors, DEADLINE, certificate);
+        registry.registerMany(lane, descriptors, DEADLINE, certificate, "");
     }
 
     // --- Zones
@@ -72,7 +72,7 @@ contract RegistryTest is Enrolment {
         vm.expectEmit(address(registry));
         emit IRegistry.EvsesRegistered(lane, 0, uint32(activeFrom), descriptors);
         vm.prank(operator);
-        assertEq(registry.registerMany(lane, descriptors, DEADLINE, certificate), 0);
+        assertEq(registry.registerMany(lane, descriptors, DEADLINE, certificate, ""), 0);
         for (uint32 slot = 0; slot < 3; ++slot) {
             assertEq(registry.evseWord(lane, slot), _word(_evse(slot + 1, 0), activeFrom, type(uint32).max));
         }
@@ -92,9 +92,9 @@ contract RegistryTest is Enrolment {
         bytes memory certificate = _certificate(certifierKey, lane, 0, _evse(1, 0), DEADLINE);
         vm.prank(stranger);
         vm.expectRevert(abi.encodeWithSelector(IRegistry.NotLaneAgent.selector, lane, stranger));
-        registry.registerMany(lane, _evse(1, 0), DEADLINE, certificate);
+        registry.registerMany(lane, _evse(1, 0), DEADLINE, certificate, "");
         vm.expectRevert(abi.encodeWithSelector(IRollup.UnknownLane.selector, 8));
-        registry.registerMany(8, _evse(1, 0), DEADLINE, certificate);
+        registry.registerMany(8, _evse(1, 0), DEADLINE, certificate, "");
     }
 
     function test_registerMany_wrongLength_reverts() public {
@@ -140,16 +140,16 @@ contract RegistryTest is Enrolment {
         for (uint256 i = 0; i < wrong.length; ++i) {
             vm.prank(operator);
             vm.expectRevert(bad);
-            registry.registerMany(lane, descriptors, DEADLINE, wrong[i]);
+            registry.registerMany(lane, descriptors, DEADLINE, wrong[i], "");
         }
     }
 
     function test_registerMany_certificateTwice_reverts() public {
         bytes memory certificate = _certificate(certifierKey, lane, 0, _evse(1, 0), DEADLINE);
         vm.startPrank(operator);
-        registry.registerMany(lane, _evse(1, 0), DEADLINE, certificate);
+        registry.registerMany(lane, _evse(1, 0), DEADLINE, certificate, "");
         vm.expectRevert(abi.encodeWithSelector(IRegistry.BadCertificate.selector, lane));
-        registry.registerMany(lane, _evse(1, 0), DEADLINE, certificate);
+        registry.registerMany(lane, _evse(1, 0), DEADLINE, certificate, "");
     }
 
     function test_registerMany_certificateExpired_reverts() public {

@@ -151,8 +151,8 @@ contract RefusedProofsTest is ExecutionFixture {
         LaneContext memory context = _context();
         vm.expectRevert(abi.encodeWithSelector(IFraudVerifier.ChunkOutOfRange.selector, 1, 1));
         verifier.execute(header, context, 1, abi.encode(proof));
-        context.scheme = 1;
-        vm.expectRevert(abi.encodeWithSelector(IFraudVerifier.UnsupportedScheme.selector, 1));
+        context.scheme = 2;
+        vm.expectRevert(abi.encodeWithSelector(IFraudVerifier.UnsupportedScheme.selector, 2));
         verifier.execute(header, context, 0, abi.encode(proof));
         header.forcedChunks = 1;
         vm.expectRevert(abi.encodeWithSelector(IFraudVerifier.ForcedChunkUnsupported.selector, 0));
