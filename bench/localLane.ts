@@ -1,10 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { privateKeyToAccount } from 'viem/accounts'
 import { silentLogger } from '../runtime/log.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import type { ClosedBatch } from '../sequencer/closedBatch.ts'
 import { sequencerConfigSchema } from '../sequencer/config.ts'
+import { ReceiptDesk } from '../sequencer/receipts/receiptDesk.ts'
+import { accountSigner } from '../sequencer/receipts/signer.ts'
 import { sequenceMetrics } from '../sequencer/sequence/metrics.ts'
 import { replayLane } from '../sequencer/sequence/replay.ts'
 import { SequenceStage } from '../sequencer/sequence/stage.ts'
@@ -36,12 +39,25 @@ export async function openLocalLane(workload: Workload, options: { maxBatchRows:
   const book = await replayLane({ journal, rules: workload.rules, openedAsOf: ACTIVE_FROM, now: NOW })
   const metrics = createMetrics({ service: 'bench', process: false })
   const closed: ClosedBatch[] = []
+  const clock = { now: () => NOW }
+  const receipts = new ReceiptDesk({
+    lane: LANE,
+    chainId: BigInt(OWNER.chainId),
+    rollup: OWNER.rollup as `0x${string}`,
+    rowBytes: workload.rules.layout.rowBytes,
+    journal,
+    database,
+    signer: await accountSigner(privateKeyToAccount(`0x${'1'.padStart(64, '0')}`)),
+    clock,
+    log: silentLogger(),
+  })
   const stage: SequenceStage = new SequenceStage({
     book,
     journal,
     database,
     view,
-    clock: { now: () => NOW },
+    clock,
+    receipts,
     openedAsOf: ACTIVE_FROM,
     aheadSeconds: defaults.batch.asOfAheadSeconds,
     maxAgeSeconds: defaults.batch.maxAgeSeconds,
@@ -60,6 +76,7 @@ export async function openLocalLane(workload: Workload, options: { maxBatchRows:
   })
   const dispose = async (): Promise<void> => {
     await stage.stop()
+    await receipts.flush()
     journal.close()
     await database.close()
     await rm(folder, { recursive: true, force: true })

@@ -1,11 +1,10 @@
-import type { RecordResult } from '../protocol/wire.ts'
-import { checkRows, type RecordClient, type RetrySettings, readResults, submitWithRetry } from './recordClient.ts'
+import { RESULT_BYTES } from '../protocol/wire.ts'
+import { type RawAnswer, type RecordClient, readResults, type SubmitSettings, submitChecked } from './recordClient.ts'
 import { type SubmitCode, SubmitError } from './submitError.ts'
 
-export interface HttpClientSettings {
+export interface HttpClientSettings extends SubmitSettings {
   /** Base URL of the sequencer, such as https://sequencer.example:4300. */
   url: string
-  retry?: RetrySettings
   /** For one attempt. Default 35 s: a little longer than the sequencer's own patience. */
   timeoutMs?: number
 }
@@ -19,11 +18,10 @@ export function createHttpClient(settings: HttpClientSettings): RecordClient {
   const closing = new AbortController()
   const close = async (): Promise<void> => closing.abort(new SubmitError('NO_ANSWER', 'the client was closed'))
   return {
-    submit: ({ lane, rows, signal }) => {
-      const count = checkRows(rows)
-      return submitWithRetry(settings.retry ?? {}, signal, () =>
-        post({ url: `${base}/v1/lanes/${lane}/records`, rows, count, timeoutMs, stop: [closing.signal, signal] }),
-      )
+    submit: async (request) => {
+      const url = `${base}/v1/lanes/${request.lane}/records`
+      const stop = [closing.signal, request.signal]
+      return await submitChecked(settings, request, (rows, count) => post({ url, rows, count, timeoutMs, stop }))
     },
     close,
     [Symbol.asyncDispose]: close,
@@ -38,7 +36,7 @@ interface Attempt {
   stop: readonly (AbortSignal | undefined)[]
 }
 
-async function post(attempt: Attempt): Promise<readonly RecordResult[]> {
+async function post(attempt: Attempt): Promise<RawAnswer> {
   const stops = attempt.stop.filter((signal) => signal !== undefined)
   let response: Response
   let body: Uint8Array
@@ -55,7 +53,10 @@ async function post(attempt: Attempt): Promise<readonly RecordResult[]> {
     for (const signal of stops) signal.throwIfAborted()
     throw new SubmitError('NO_ANSWER', `no answer from ${attempt.url}`, { cause })
   }
-  if (response.headers.get('content-type')?.startsWith(BINARY)) return readResults(body, attempt.count)
+  if (response.headers.get('content-type')?.startsWith(BINARY)) {
+    const resultBytes = attempt.count * RESULT_BYTES
+    return { results: readResults(body.subarray(0, resultBytes), attempt.count), receipts: body.subarray(resultBytes) }
+  }
   throw refusal(response, body)
 }
 

@@ -4,17 +4,16 @@ import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2p } from 'libp2p'
-import { RECORDS_PROTOCOL, type RecordResult } from '../protocol/wire.ts'
-import { checkRows, type RecordClient, type RetrySettings, submitWithRetry } from './recordClient.ts'
+import { RECORDS_PROTOCOL } from '../protocol/wire.ts'
+import { type AnsweredRecord, type RecordClient, type SubmitSettings, submitChecked } from './recordClient.ts'
 import { RequestStream } from './requestStream.ts'
 import { SubmitError } from './submitError.ts'
 
-export interface Libp2pClientSettings {
+export interface Libp2pClientSettings extends SubmitSettings {
   /** Of the sequencer, with its peer id: `/dns4/…/tcp/4301/p2p/12D3…`. The id authenticates it. */
   address: string
   /** For sequencers that know their gateways; by default a new identity each time. */
   privateKey?: PrivateKey
-  retry?: RetrySettings
   /** Requests under way at once; more wait here. At most the sequencer's 64. Default 8. */
   maxRequests?: number
   /** For one request. Default 35 s. */
@@ -55,9 +54,9 @@ class Libp2pClient implements RecordClient {
     this.#settings = settings
   }
 
-  submit({ lane, rows, signal }: Parameters<RecordClient['submit']>[0]): Promise<readonly RecordResult[]> {
-    const count = checkRows(rows)
-    return submitWithRetry(this.#settings.retry ?? {}, signal, async () => {
+  async submit(request: Parameters<RecordClient['submit']>[0]): Promise<readonly AnsweredRecord[]> {
+    const { lane, signal } = request
+    return await submitChecked(this.#settings, request, async (rows, count) => {
       const stream = this.#current?.open ? this.#current : await this.#open()
       return stream.request({ lane, rows, count, signal })
     })

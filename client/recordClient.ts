@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Receipt } from '../protocol/receipt.ts'
+import { decodeReceipts, MAX_ANSWER_RECEIPTS } from '../protocol/receiptWire.ts'
 import { SIGNED_RECORD_BYTES } from '../protocol/record.ts'
-import { MAX_REQUEST_RECORDS, RESULT_BYTES, type RecordResult, readResult } from '../protocol/wire.ts'
+import { DUPLICATE, MAX_REQUEST_RECORDS, RESULT_BYTES, type RecordResult, readResult } from '../protocol/wire.ts'
+import { type ReceiptVerifier, unverified } from './receiptVerifier.ts'
 import { SubmitError } from './submitError.ts'
 
 export interface SubmitRequest {
@@ -10,11 +13,53 @@ export interface SubmitRequest {
   readonly signal?: AbortSignal
 }
 
-/** A way to a sequencer. Keep a record until its result is here: what is accepted is durable then, and not before. */
+/** `receipt`: of an accepted record or a duplicate, checked; absent when receipts go unchecked. */
+export type AnsweredRecord = RecordResult & { readonly receipt?: Receipt | undefined }
+
+/** A way to a sequencer. Keep a record until its result is here: what is accepted is durable and promised then, and not before. */
 export interface RecordClient extends AsyncDisposable {
   /** Results in the order of the rows. @throws SubmitError; the signal's reason; RangeError for rows that are no rows. */
-  submit(request: SubmitRequest): Promise<readonly RecordResult[]>
+  submit(request: SubmitRequest): Promise<readonly AnsweredRecord[]>
   close(): Promise<void>
+}
+
+export interface SubmitSettings {
+  /** What accepted records' receipts are held against. 'unchecked' is for who measures a sequencer, and has no records to lose. */
+  receipts: ReceiptVerifier | 'unchecked'
+  retry?: RetrySettings
+}
+
+/** One answer as it came. */
+export interface RawAnswer {
+  readonly results: readonly RecordResult[]
+  /** As `encodeReceipts`. */
+  readonly receipts: Uint8Array
+}
+
+/** Submits, tries again while that helps, and believes nothing that the lane's operator has not signed. */
+export async function submitChecked(
+  settings: SubmitSettings,
+  { lane, rows, signal }: SubmitRequest,
+  attempt: (rows: Uint8Array, count: number) => Promise<RawAnswer>,
+): Promise<readonly AnsweredRecord[]> {
+  const count = checkRows(rows)
+  const { results, receipts } = await submitWithRetry(settings.retry ?? {}, signal, () => attempt(rows, count))
+  if (settings.receipts === 'unchecked') return results
+  const ranges = decodeReceipts(receipts, lane)
+  if (ranges === undefined) throw new SubmitError('BAD_ANSWER', 'the answer’s receipts cannot be read')
+  const checked = settings.receipts.check({ lane, rows, rowBytes: SIGNED_RECORD_BYTES }, results, ranges)
+  const answered: AnsweredRecord[] = results.map((result, i) => ({ ...result, receipt: checked[i] }))
+  const without = answered.flatMap(({ code, receipt }, i) => (code === DUPLICATE && receipt === undefined ? [i] : []))
+  if (without.length > 0 && count <= MAX_ANSWER_RECEIPTS)
+    throw unverified('NO_RECEIPT', answered[without[0]!]!.position)
+  // An answer brings a few receipts only; duplicates from many micro-batches are asked for again, so many at a time.
+  for (let from = 0; from < without.length; from += MAX_ANSWER_RECEIPTS) {
+    const part = without.slice(from, from + MAX_ANSWER_RECEIPTS)
+    const again = Buffer.concat(part.map((i) => rows.subarray(i * SIGNED_RECORD_BYTES, (i + 1) * SIGNED_RECORD_BYTES)))
+    const found = await submitChecked(settings, { lane, rows: again, ...(signal && { signal }) }, attempt)
+    for (const [k, i] of part.entries()) answered[i] = found[k]!
+  }
+  return answered
 }
 
 /** Waits between attempts: what the sequencer asked for, and at least this, doubling up to the maximum. */

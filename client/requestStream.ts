@@ -6,10 +6,9 @@ import {
   FrameReader,
   MAX_ANSWER_FRAME_BYTES,
   type RecordAnswer,
-  type RecordResult,
   type RefusalStatus,
 } from '../protocol/wire.ts'
-import { readResults } from './recordClient.ts'
+import { type RawAnswer, readResults } from './recordClient.ts'
 import { type SubmitCode, SubmitError } from './submitError.ts'
 
 /** Eight full requests, and as much again while the sequencer holds back. */
@@ -31,7 +30,7 @@ export interface StreamRequest {
 
 interface Waiting {
   readonly count: number
-  readonly resolve: (results: readonly RecordResult[]) => void
+  readonly resolve: (answer: RawAnswer) => void
   readonly reject: (error: unknown) => void
 }
 
@@ -71,7 +70,7 @@ export class RequestStream {
   }
 
   /** @throws SubmitError, or the signal's reason. */
-  async request(request: StreamRequest): Promise<readonly RecordResult[]> {
+  async request(request: StreamRequest): Promise<RawAnswer> {
     while (this.#waiting.size >= this.#maxRequests) {
       await new Promise<void>((resolve) => this.#queue.push(resolve))
     }
@@ -89,7 +88,7 @@ export class RequestStream {
     this.#fail(new SubmitError('NO_ANSWER', 'the client was closed'))
   }
 
-  #send({ lane, rows, count, signal }: StreamRequest): Promise<readonly RecordResult[]> {
+  #send({ lane, rows, count, signal }: StreamRequest): Promise<RawAnswer> {
     const requestId = this.#nextId
     this.#nextId = requestId === 0xffffffff ? 1 : requestId + 1
     return new Promise((resolve, reject) => {
@@ -105,9 +104,9 @@ export class RequestStream {
       signal?.addEventListener('abort', onAbort, { once: true })
       this.#waiting.set(requestId, {
         count,
-        resolve: (results) => {
+        resolve: (answer) => {
           settle()
-          resolve(results)
+          resolve(answer)
         },
         reject: (error) => {
           settle()
@@ -160,7 +159,7 @@ function settleWith(waiting: Waiting, answer: RecordAnswer): void {
     return
   }
   try {
-    waiting.resolve(readResults(answer.results, waiting.count))
+    waiting.resolve({ results: readResults(answer.results, waiting.count), receipts: answer.receipts })
   } catch (error) {
     waiting.reject(error)
   }

@@ -1,3 +1,5 @@
+import type { ReceiptFault } from './receiptVerifier.ts'
+
 export type SubmitCode =
   /** The sequencer, or this sender's share of it, is full. */
   | 'OVERLOADED'
@@ -9,6 +11,8 @@ export type SubmitCode =
   | 'BAD_ANSWER'
   /** No answer: the records may or may not have been taken in. Sending them again is safe. */
   | 'NO_ANSWER'
+  /** The answer is not backed by the lane's operator: keep the records. `fault` says what is wrong with it. */
+  | 'UNVERIFIED'
 
 /** Why a request was not answered with results. */
 export class SubmitError extends Error {
@@ -18,11 +22,18 @@ export class SubmitError extends Error {
   readonly retryable: boolean
   /** How long to wait before. */
   readonly retryAfterMs: number
+  /** With UNVERIFIED. */
+  readonly fault: ReceiptFault | undefined
 
-  constructor(code: SubmitCode, message: string, options: { retryAfterMs?: number; cause?: unknown } = {}) {
+  constructor(
+    code: SubmitCode,
+    message: string,
+    options: { retryAfterMs?: number; cause?: unknown; fault?: ReceiptFault } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.retryable = code === 'OVERLOADED' || code === 'NOT_ACCEPTING' || code === 'NO_ANSWER'
+    this.fault = options.fault
     this.retryAfterMs = options.retryAfterMs ?? 0
   }
 }

@@ -93,6 +93,7 @@ export async function runDevnet(options: DevnetOptions): Promise<readonly string
   for (const service of [sequencer, prover]) service.done.catch((error: unknown) => (fault = error))
 
   const tally = newTally()
+  const laneOperator = accounts.laneOperator.address
   const fleet = new Fleet({
     signers,
     evses: scenario.evses,
@@ -107,6 +108,12 @@ export async function runDevnet(options: DevnetOptions): Promise<readonly string
       httpUrl: sequencer.url,
       libp2pAddress: sequencer.multiaddrs[0]!,
       tally,
+      trust: {
+        chainId: BigInt(node.client.chain.id),
+        rollup: contracts.rollup,
+        operatorOf: (lane) => (lane === world.lane ? laneOperator : undefined),
+        now: () => Math.floor(node.nowMs() / 1000),
+      },
     }),
   )
   screen.heading('Cars feed back')
@@ -159,6 +166,7 @@ export async function runDevnet(options: DevnetOptions): Promise<readonly string
       carCount: scenario.cars.length,
       submitted: scenarioDischarges(scenario).length,
       refused: [...tally.refused.values()].reduce((sum, count) => sum + count, 0),
+      receipts: tally.receipts,
       chunksPosted: costs.chunks,
       chunksChecked: checked.chunks,
     }),

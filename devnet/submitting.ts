@@ -1,5 +1,6 @@
 import { createHttpClient } from '../client/http.ts'
 import { createLibp2pClient } from '../client/libp2p.ts'
+import { type ReceiptTrust, ReceiptVerifier } from '../client/receiptVerifier.ts'
 import type { RecordClient } from '../client/recordClient.ts'
 import { Outcome } from '../protocol/outcome.ts'
 import { recordContract, SIGNED_RECORD_BYTES } from '../protocol/record.ts'
@@ -9,6 +10,8 @@ import type { Discharge } from './scenario.ts'
 
 export interface Tally {
   settled: number
+  /** Promised positions that were checked. */
+  receipts: number
   /** By name of the outcome. */
   refused: Map<string, number>
   creditedMicro: Map<number, bigint>
@@ -22,6 +25,7 @@ export interface Tally {
 export function newTally(): Tally {
   return {
     settled: 0,
+    receipts: 0,
     refused: new Map(),
     creditedMicro: new Map(),
     energyWh: 0,
@@ -46,9 +50,12 @@ export async function openGateways(parts: {
   httpUrl: string
   libp2pAddress: string
   tally: Tally
+  /** What the chargers know of the lane: a result without its operator's receipt ends the run. */
+  trust: ReceiptTrust
 }): Promise<Gateways> {
-  const http = createHttpClient({ url: parts.httpUrl })
-  const libp2p = await createLibp2pClient({ address: parts.libp2pAddress })
+  const receipts = new ReceiptVerifier(parts.trust)
+  const http = createHttpClient({ url: parts.httpUrl, receipts })
+  const libp2p = await createLibp2pClient({ address: parts.libp2pAddress, receipts })
   const clients = Array.from({ length: 2 * GATEWAYS_OF_A_KIND }, (_, index) => (index % 2 === 0 ? http : libp2p))
   const { tally } = parts
   return {
@@ -87,7 +94,8 @@ async function submitInOrder(parts: {
     const count = Math.min(MAX_REQUEST_RECORDS, discharges.length - from)
     const request = rows.slice(from * SIGNED_RECORD_BYTES, (from + count) * SIGNED_RECORD_BYTES)
     const results = await client.submit({ lane, rows: request, signal })
-    for (const [index, { code, amountMicro }] of results.entries()) {
+    for (const [index, { code, amountMicro, receipt }] of results.entries()) {
+      if (receipt !== undefined) tally.receipts++
       const contract = recordContract(request, index * SIGNED_RECORD_BYTES)
       addResult(tally, code, { contract, amountMicro, energyWh: discharges[from + index]!.energyWh })
     }

@@ -31,6 +31,7 @@ export function printSummary(screen: Screen, run: RunFigures, found: readonly st
   row('cars, chargers', `${grouped(run.scenario.cars.length)} and ${grouped(run.scenario.evses.length)}`)
   row('records sent', `${grouped(tally.byHttp)} by HTTP, ${grouped(tally.byLibp2p)} by libp2p`)
   row('records settled', `${grouped(tally.settled)}, ${grouped(tally.energyWh)} Wh`)
+  row('receipts checked', grouped(tally.receipts))
   for (const [name, count] of tally.refused) row('  did not settle', `${grouped(count)} ${name}`)
   row('submitting', `${grouped(Math.round(rate))} records/s while the fleet was sending, ${seconds(run.playMs)} in all`)
   row('batches', `${grouped(costs.batches)} in ${grouped(costs.chunks)} chunks`)

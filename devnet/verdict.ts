@@ -14,6 +14,8 @@ export interface Books {
   readonly carCount: number
   readonly submitted: number
   readonly refused: number
+  /** Positions that the lane's operator promised, checked by the chargers. */
+  readonly receipts: number
   readonly chunksPosted: number
   readonly chunksChecked: number
 }
@@ -44,6 +46,10 @@ export function differences(books: Books): string[] {
   expect(
     books.submitted - books.refused === independent.settled,
     `${books.submitted - books.refused} records settled, not ${independent.settled}`,
+  )
+  expect(
+    books.receipts >= books.submitted - books.refused,
+    `${books.receipts} receipts for ${books.submitted - books.refused} settled records`,
   )
   expect(
     books.chunksChecked === books.chunksPosted,

@@ -1,5 +1,6 @@
-import { readU32, readU48, readU64, writeU32, writeU48, writeU64 } from './bigEndian.ts'
+import { readU16, readU32, readU48, readU64, writeU16, writeU32, writeU48, writeU64 } from './bigEndian.ts'
 import { type Outcome, outcomeNames } from './outcome.ts'
+import { MAX_ANSWER_RECEIPT_BYTES } from './receiptWire.ts'
 import { SIGNED_RECORD_BYTES } from './record.ts'
 
 // How signed records travel to a sequencer, and its answers back: over a libp2p stream as the frames below, over HTTP as the rows
@@ -7,11 +8,12 @@ import { SIGNED_RECORD_BYTES } from './record.ts'
 //
 //   frame     length u32 | payload
 //   request   requestId u32 | lane u32 | n × (record 24 ‖ signature 64)             1 ≤ n ≤ 1 024
-//   answer    requestId u32 | status u8 | n × result 16                             status 0
+//   answer    requestId u32 | status u8 | n u16 | n × result 16 | receipts          status 0
 //                                       | retryAfterMs u32                          status 1 … 4
 //   result    code u8 | reserved u8 | position u48 | amountMicro u64
+//   receipts  receiptWire.ts
 
-export const RECORDS_PROTOCOL = '/backfeed/records/1'
+export const RECORDS_PROTOCOL = '/backfeed/records/2'
 
 /** A full request is 90 KB: large enough that per-request costs vanish, small enough that hundreds fit into memory. */
 export const MAX_REQUEST_RECORDS = 1_024
@@ -20,7 +22,9 @@ const REQUEST_HEAD_BYTES = 8
 const ANSWER_HEAD_BYTES = 5
 export const RESULT_BYTES = 16
 export const MAX_REQUEST_FRAME_BYTES = REQUEST_HEAD_BYTES + MAX_REQUEST_RECORDS * SIGNED_RECORD_BYTES
-export const MAX_ANSWER_FRAME_BYTES = ANSWER_HEAD_BYTES + MAX_REQUEST_RECORDS * RESULT_BYTES
+const RESULTS_HEAD_BYTES = 2
+export const MAX_ANSWER_FRAME_BYTES =
+  ANSWER_HEAD_BYTES + RESULTS_HEAD_BYTES + MAX_REQUEST_RECORDS * RESULT_BYTES + MAX_ANSWER_RECEIPT_BYTES
 
 /** The record was accepted before, byte for byte. Other codes are `Outcome`'s. */
 export const DUPLICATE = 208
@@ -46,7 +50,13 @@ export interface RecordRequest {
 }
 
 export type RecordAnswer =
-  | { readonly requestId: number; readonly status: typeof AnswerStatus.RESULTS; readonly results: Uint8Array }
+  | {
+      readonly requestId: number
+      readonly status: typeof AnswerStatus.RESULTS
+      readonly results: Uint8Array
+      /** As `encodeReceipts`. */
+      readonly receipts: Uint8Array
+    }
   | { readonly requestId: number; readonly status: RefusalStatus; readonly retryAfterMs: number }
 
 /** The whole frame, prefix included. @throws RangeError when the rows are not 1 … 1 024 whole rows. */
@@ -82,13 +92,17 @@ export function requestIdOf(payload: Uint8Array): number {
 
 /** The whole frame, prefix included. */
 export function encodeAnswerFrame(answer: RecordAnswer): Uint8Array {
-  const bodyBytes = answer.status === AnswerStatus.RESULTS ? answer.results.length : 4
+  const isAnswered = answer.status === AnswerStatus.RESULTS
+  const bodyBytes = isAnswered ? RESULTS_HEAD_BYTES + answer.results.length + answer.receipts.length : 4
   const frame = new Uint8Array(FRAME_PREFIX_BYTES + ANSWER_HEAD_BYTES + bodyBytes)
   writeU32(frame, 0, ANSWER_HEAD_BYTES + bodyBytes)
   writeU32(frame, 4, answer.requestId)
   frame[8] = answer.status
-  if (answer.status === AnswerStatus.RESULTS) frame.set(answer.results, 9)
-  else writeU32(frame, 9, answer.retryAfterMs)
+  if (isAnswered) {
+    writeU16(frame, 9, answer.results.length / RESULT_BYTES)
+    frame.set(answer.results, 11)
+    frame.set(answer.receipts, 11 + answer.results.length)
+  } else writeU32(frame, 9, answer.retryAfterMs)
   return frame
 }
 
@@ -99,8 +113,11 @@ export function decodeAnswer(payload: Uint8Array): RecordAnswer | undefined {
   const requestId = readU32(payload, 0)
   const status = payload[4]!
   if (status === AnswerStatus.RESULTS) {
-    if (bytes % RESULT_BYTES !== 0) return undefined
-    return { requestId, status, results: payload.subarray(ANSWER_HEAD_BYTES) }
+    if (bytes < RESULTS_HEAD_BYTES) return undefined
+    const results = payload.subarray(ANSWER_HEAD_BYTES + RESULTS_HEAD_BYTES)
+    const resultBytes = readU16(payload, ANSWER_HEAD_BYTES) * RESULT_BYTES
+    if (resultBytes === 0 || resultBytes > results.length) return undefined
+    return { requestId, status, results: results.subarray(0, resultBytes), receipts: results.subarray(resultBytes) }
   }
   if (status > AnswerStatus.BAD_FRAME || bytes !== 4) return undefined
   return { requestId, status: status as RefusalStatus, retryAfterMs: readU32(payload, ANSWER_HEAD_BYTES) }

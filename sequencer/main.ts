@@ -28,6 +28,8 @@ import { L1Pump } from './lane/l1Pump.ts'
 import { laneQueries } from './lane/laneQueries.ts'
 import { LaneRunner } from './lane/laneRunner.ts'
 import type { LaneQueries } from './queries.ts'
+import { receiptMetrics } from './receipts/metrics.ts'
+import { accountSigner } from './receipts/signer.ts'
 import { type Clock, systemClock } from './rulesView.ts'
 import { sequenceMetrics } from './sequence/metrics.ts'
 import { type Database, openDatabase } from './store/database.ts'
@@ -120,7 +122,12 @@ export async function startSequencer(config: SequencerConfig, options: Sequencer
   const lanes: Component = {
     name: 'lanes',
     start: async () => {
-      const measured = { sequence: sequenceMetrics(metrics), commit: commitMetrics(metrics) }
+      const measured = {
+        sequence: sequenceMetrics(metrics),
+        commit: commitMetrics(metrics),
+        receipts: receiptMetrics(metrics),
+      }
+      const signer = await accountSigner(account)
       const blobs = {
         archive: openBlobArchive(join(config.dataFolder, 'blobs')),
         sources: config.l1.beacon.map(beaconSource),
@@ -132,7 +139,7 @@ export async function startSequencer(config: SequencerConfig, options: Sequencer
             client,
             contracts: config.contracts,
             blobs,
-            operator: account.address,
+            signer,
             database: got('database'),
             clock,
             limits: {
@@ -146,7 +153,11 @@ export async function startSequencer(config: SequencerConfig, options: Sequencer
               retryMs: config.commit.retryMs,
             },
             log,
-            metrics: { sequence: measured.sequence(lane), commit: measured.commit(lane) },
+            metrics: {
+              sequence: measured.sequence(lane),
+              commit: measured.commit(lane),
+              receipts: measured.receipts(lane),
+            },
             onPosted: nudge,
             onFault: fail,
           },
@@ -216,6 +227,7 @@ export async function startSequencer(config: SequencerConfig, options: Sequencer
         runners,
         database: got('database'),
         transactions: got('transactions'),
+        name: { chainId: client.chain.id, rollup: config.contracts.rollup },
         operator: account.address,
       })
       parts.queries = queries

@@ -1,5 +1,6 @@
 import type { Address, Hex } from 'viem'
 import type { BatchHeader } from '../protocol/batchHeader.ts'
+import type { ReceiptFile } from '../protocol/receiptJson.ts'
 import type { DischargeRecord } from '../protocol/record.ts'
 import type { ResultCode } from '../protocol/wire.ts'
 
@@ -28,6 +29,9 @@ export interface LaneQueries {
 
   /** Entries of the lane's forced queue with index ≥ `from`, ascending, at most `limit` (1 … 256). The lane is one of `lanes()`. */
   forced(query: { lane: number; from: number; limit: number }): Promise<readonly ForcedLife[]>
+
+  /** The receipt of the record at a position; undefined where none was accepted or promised. The lane is one of `lanes()`. */
+  receipt(lane: number, position: number): Promise<ReceiptFile | undefined>
 
   /** Undefined: the slot is empty. The lane is one of `lanes()`. */
   contract(lane: number, slot: number): Promise<ContractCredit | undefined>

@@ -1,3 +1,5 @@
+import type { RangeReceipt } from '../protocol/receipt.ts'
+
 // Results travel as docs/api.md says; the codec is the client's too.
 export {
   DUPLICATE,
@@ -25,10 +27,13 @@ export interface Refusal {
   readonly retryAfterMs: number
 }
 
-/** The pipeline's answer: durable when it resolves. `results`: `count` × 16 bytes, in the order of the rows. */
+/**
+ * The pipeline's answer: durable and promised when it resolves. `results`: `count` × 16 bytes, in the order of the rows. `receipts`: of
+ * accepted records all, of duplicates as many as one answer may bring.
+ */
 export type SubmissionAnswer =
   | { readonly refusal: Refusal }
-  | { readonly refusal?: never; readonly results: Uint8Array }
+  | { readonly refusal?: never; readonly results: Uint8Array; readonly receipts: readonly RangeReceipt[] }
 
 /** What ingress sees of the pipeline behind it. `submit` never rejects for what the records hold. */
 export interface RecordSink {

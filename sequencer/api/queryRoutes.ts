@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { MAX_SLOTS } from '../../protocol/limits.ts'
+import { receiptJson } from '../../protocol/receiptJson.ts'
 import { resultName } from '../../protocol/wire.ts'
 import { type Routes, sendProblem } from '../httpServer.ts'
 import { API_DEFAULT_PAGE, API_MAX_PAGE } from '../limits.ts'
@@ -22,6 +23,7 @@ export function queryRoutes(queries: LaneQueries): Routes {
       addBatchRoutes(scope, queries)
       addRecordRoute(scope, queries)
       addForcedRoute(scope, queries)
+      addReceiptRoute(scope, queries)
       addContractRoute(scope, queries)
     })
 }
@@ -97,6 +99,18 @@ function addForcedRoute(app: FastifyInstance, queries: LaneQueries): void {
   })
 }
 
+function addReceiptRoute(app: FastifyInstance, queries: LaneQueries): void {
+  type Params = LaneParams & { position: string }
+  app.get<{ Params: Params }>('/v1/lanes/:lane/records/:position/receipt', async (request, reply) => {
+    const lane = knownLane(queries, request.params.lane)
+    if (lane === undefined) return notFound(reply, 'UNKNOWN_LANE')
+    const position = parseWhole(request.params.position, Number.MAX_SAFE_INTEGER)
+    if (position === undefined) return badParameter(reply, 'position is a place in the lane’s order')
+    const file = await queries.receipt(lane, position)
+    return file === undefined ? notFound(reply, 'UNKNOWN_RECEIPT') : sendJson(reply, receiptJson(file))
+  })
+}
+
 function addContractRoute(app: FastifyInstance, queries: LaneQueries): void {
   app.get<{ Params: LaneParams & { slot: string } }>('/v1/lanes/:lane/contracts/:slot', async (request, reply) => {
     const lane = knownLane(queries, request.params.lane)
@@ -120,6 +134,7 @@ const missing = {
   UNKNOWN_LANE: 'this sequencer has no such lane',
   UNKNOWN_BATCH: 'no closed batch has this index',
   UNKNOWN_RECORD: 'no record of this EVSE and start was accepted',
+  UNKNOWN_RECEIPT: 'no record at this position was promised',
   UNKNOWN_CONTRACT: 'no contract is enrolled in this slot',
 } as const
 

@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { INTERVAL_SECONDS } from '../../protocol/limits.ts'
 import { Outcome } from '../../protocol/outcome.ts'
+import { rangeReceiptJson } from '../../protocol/receiptJson.ts'
+import { encodeReceipts } from '../../protocol/receiptWire.ts'
 import { recordEvse, recordStart, SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
 import { MAX_REQUEST_RECORDS, RESULT_BYTES, type ResultCode, readResult } from '../../protocol/wire.ts'
 import { hostKey } from '../hostConnections.ts'
@@ -12,7 +14,7 @@ import {
   INGRESS_RETRY_AFTER_MS,
 } from '../limits.ts'
 import type { LaneQueries } from '../queries.ts'
-import type { SubmissionAnswer } from '../submission.ts'
+import type { Submission, SubmissionAnswer } from '../submission.ts'
 import type { Ticket } from './admission.ts'
 import type { Intake } from './intake.ts'
 import { type JsonRows, parseJsonRecords } from './jsonRecords.ts'
@@ -141,27 +143,31 @@ async function serve(
     return sendProblem(reply, { status: 504, code: 'ANSWER_TIMEOUT', message, retryAfterMs: INGRESS_RETRY_AFTER_MS })
   }
   if (answer.refusal !== undefined) return sendProblem(reply, refusalProblem(answer))
-  return sendResults(parts, request, reply, { ...submission, results: answer.results })
+  return sendResults(parts, request, reply, { ...submission, ...answer })
 }
 
 function sendResults(
   parts: RecordRoutesParts,
   request: FastifyRequest,
   reply: FastifyReply,
-  answered: { lane: number; rows: Uint8Array; count: number; results: Uint8Array },
+  answered: Submission & Extract<SubmissionAnswer, { results: Uint8Array }>,
 ): FastifyReply {
-  const { results, count } = answered
+  const { results, count, receipts } = answered
   const codes: ResultCode[] = []
   for (let i = 0; i < count; i++) codes.push(results[i * RESULT_BYTES] as ResultCode)
   reply.code(answerStatus(codes))
-  if (request.headers.accept?.includes(BINARY)) return reply.header('content-type', BINARY).send(results)
+  if (request.headers.accept?.includes(BINARY)) {
+    return reply.header('content-type', BINARY).send(Buffer.concat([results, encodeReceipts(receipts)]))
+  }
   const items = codes.map((code, i) => {
     const { position, amountMicro } = readResult(results, i * RESULT_BYTES)
     const row = i * SIGNED_RECORD_BYTES
     const ended = code === Outcome.UNKNOWN_EVSE && evseEnded(parts, answered.lane, answered.rows, row)
     return { ...recordStatus(code, ended), position, amountMicro }
   })
-  return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify({ results: items }))
+  return reply
+    .header('content-type', 'application/json; charset=utf-8')
+    .send(JSON.stringify({ results: items, receipts: receipts.map(rangeReceiptJson) }))
 }
 
 function evseEnded(parts: RecordRoutesParts, lane: number, rows: Uint8Array, at: number): boolean {

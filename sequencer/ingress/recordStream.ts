@@ -1,4 +1,5 @@
 import type { Stream, StreamMessageEvent } from '@libp2p/interface'
+import { encodeReceipts } from '../../protocol/receiptWire.ts'
 import {
   AnswerStatus,
   decodeRequest,
@@ -172,7 +173,12 @@ export class RecordStream {
     const { refusal } = answer
     this.#send(
       refusal === undefined
-        ? encodeAnswerFrame({ requestId, status: AnswerStatus.RESULTS, results: answer.results })
+        ? encodeAnswerFrame({
+            requestId,
+            status: AnswerStatus.RESULTS,
+            results: answer.results,
+            receipts: encodeReceipts(answer.receipts),
+          })
         : encodeAnswerFrame({ requestId, status: refusalStatus[refusal.code], retryAfterMs: refusal.retryAfterMs }),
     )
     this.#pump()

@@ -28,6 +28,8 @@ export interface LaneQueriesParts {
   readonly runners: ReadonlyMap<number, LaneRunner>
   readonly database: Database
   readonly transactions: Pick<TxManager, 'records'>
+  /** Of the deployment: what receipts are for. */
+  readonly name: { readonly chainId: number; readonly rollup: Address }
   readonly operator: Address
 }
 
@@ -63,6 +65,10 @@ export function laneQueries(parts: LaneQueriesParts): LaneQueries {
       return entries.map((entry, i) => forcedLife(parts, runner, { entry, index: from + i }))
     },
     record: ({ lane, evse, start }) => recordLife(parts, runnerOf(lane), evse, start),
+    receipt: async (lane, position) => {
+      const receipt = await runnerOf(lane).receipts.receipt(position)
+      return receipt === undefined ? undefined : { ...parts.name, receipt }
+    },
     contract: async (lane, slot) => contractCredit(runnerOf(lane), slot),
     evseEndedBefore: ({ lane, evse, endSeconds }) => {
       const slots = runners.get(lane)?.rules.rules.evses

@@ -1,4 +1,3 @@
-import type { Address } from 'viem'
 import type { L1Client } from '../../l1/client.ts'
 import type { Contracts } from '../../l1/contracts.ts'
 import type { BlobSources } from '../../l1/derive/fetchBlobs.ts'
@@ -15,6 +14,9 @@ import type { BatchDataSource } from '../batchData.ts'
 import { Committer, type TxSender } from '../commit/committer.ts'
 import type { CommitMetrics } from '../commit/metrics.ts'
 import { compareWithL1 } from '../commit/standing.ts'
+import type { ReceiptMetrics } from '../receipts/metrics.ts'
+import { ReceiptDesk } from '../receipts/receiptDesk.ts'
+import type { ReceiptSigner } from '../receipts/signer.ts'
 import type { Clock } from '../rulesView.ts'
 import { adoptBatch } from '../sequence/adopt.ts'
 import type { LaneBook } from '../sequence/laneBook.ts'
@@ -29,6 +31,7 @@ import type { Verifier } from '../verify/verifier.ts'
 import { FinalLane } from './finalLane.ts'
 import { FinalRules } from './finalRules.ts'
 import { LaneIntake } from './laneIntake.ts'
+import { OperatorWatch } from './operatorWatch.ts'
 import { holdsOurRecords, readBatchFromL1, readForcedBatch } from './rebuild.ts'
 import { Scheme } from '../../protocol/scheme.ts'
 
@@ -48,12 +51,14 @@ export interface LaneSettings {
   readonly client: L1Client
   readonly contracts: Contracts
   readonly blobs: BlobSources
-  readonly operator: Address
+  readonly signer: ReceiptSigner
   readonly database: Database
   readonly clock: Clock
   readonly limits: LaneLimits
   readonly log: Logger
-  readonly metrics?: { readonly sequence: SequenceMetrics; readonly commit: CommitMetrics } | undefined
+  readonly metrics?:
+    | { readonly sequence: SequenceMetrics; readonly commit: CommitMetrics; readonly receipts: ReceiptMetrics }
+    | undefined
   readonly onPosted: () => void
   readonly onFault: (error: unknown) => void
 }
@@ -66,8 +71,10 @@ export class LaneRunner {
   readonly journal: LaneJournal
   readonly deriver: LaneDeriver
   readonly stage: SequenceStage
+  readonly receipts: ReceiptDesk
   readonly final: FinalLane
   readonly #settings: LaneSettings
+  readonly #operator: OperatorWatch
   readonly #prepared: Awaited<ReturnType<typeof loadPrepared>>
   #committer: Committer | undefined
   #intake: LaneIntake | undefined
@@ -86,13 +93,15 @@ export class LaneRunner {
     this.#prepared = parts.prepared
     this.#earlier = parts.events
     this.final = new FinalLane(parts.rules.rules, parts.journal)
-    const { limits } = settings
+    const { limits, client, contracts } = settings
+    this.receipts = parts.receipts
     this.stage = new SequenceStage({
       book: parts.book,
       journal: parts.journal,
       database: settings.database,
       view: parts.rules,
       clock: settings.clock,
+      receipts: parts.receipts,
       openedAsOf: parts.deriver.history.genesis.header.asOf,
       aheadSeconds: limits.aheadSeconds,
       maxAgeSeconds: limits.maxAgeSeconds,
@@ -104,6 +113,21 @@ export class LaneRunner {
       onClosed: () => settings.onPosted(),
       onFault: settings.onFault,
     })
+    this.#operator = new OperatorWatch({
+      client,
+      rollup: contracts.rollup,
+      lane: settings.lane,
+      ours: settings.signer.address,
+      log: settings.log,
+      onOurs: async () => {
+        await this.stage.drain()
+        await this.receipts.catchUp(this.stage.book.state.position)
+        this.stage.hold('operator', undefined)
+      },
+      onOther: (operator) =>
+        this.stage.hold('operator', `the lane's operator on L1 is ${operator}, which this sequencer cannot sign for`),
+    })
+    this.stage.hold('operator', 'the lane is starting')
   }
 
   /** Replays the journal and takes from L1 what it knows more (a lost disk). Where it knows something else, the committer waits. */
@@ -126,7 +150,19 @@ export class LaneRunner {
       const openedAsOf = genesis.header.asOf
       const book = await replayLane({ journal, rules: rules.rules, openedAsOf, now: clock.now() })
       const prepared = await loadPrepared(database, lane)
-      const parts = { domain, rules, journal, deriver, book, prepared, events }
+      const receipts = new ReceiptDesk({
+        lane,
+        chainId: BigInt(client.chain.id),
+        rollup: contracts.rollup,
+        rowBytes: rules.rules.layout.rowBytes,
+        journal,
+        database,
+        signer: settings.signer,
+        clock,
+        log: log.child({ stage: 'receipts' }),
+        metrics: settings.metrics?.receipts,
+      })
+      const parts = { domain, rules, journal, deriver, book, prepared, events, receipts }
       await rebuild(settings, parts)
       log.info(
         { lane, batches: book.lastIndex, positions: book.state.position, replayMs: performance.now() - startedAt },
@@ -184,6 +220,7 @@ export class LaneRunner {
     let events = this.#earlier
     if (seen !== this.#seen || update.reorg !== undefined) {
       await this.rules.onL1(update)
+      await this.#operator.look()
       events = this.#earlier = [...events, ...(await this.deriver.catchUp(update.head)).events]
       this.#seen = seen
     }
@@ -212,6 +249,7 @@ export class LaneRunner {
   async stop(): Promise<void> {
     clearInterval(this.#timer)
     await this.stage.stop()
+    await this.receipts.flush()
     await this.#committer?.stop()
     this.journal.close()
   }
@@ -224,6 +262,7 @@ interface LaneParts {
   readonly deriver: LaneDeriver
   readonly book: LaneBook
   readonly prepared: Awaited<ReturnType<typeof loadPrepared>>
+  readonly receipts: ReceiptDesk
   readonly events: readonly LaneEvent[]
 }
 

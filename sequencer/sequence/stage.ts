@@ -2,17 +2,20 @@ import type { Logger } from '../../runtime/log.ts'
 import { pause } from '../../runtime/wait.ts'
 import type { ClosedBatch } from '../closedBatch.ts'
 import { takeable } from '../forced.ts'
+import type { ReceiptIssuer } from '../receiptIssuer.ts'
 import type { Clock, RulesView } from '../rulesView.ts'
 import type { Database, WriteOperation } from '../store/database.ts'
 import type { JournalEntry } from '../store/entry.ts'
 import type { LaneJournal } from '../store/journal.ts'
-import { type Refusal, RESULT_BYTES, type SubmissionAnswer } from '../submission.ts'
+import type { Refusal } from '../submission.ts'
+import { Answers } from './answers.ts'
 import { chooseAsOf } from './dating.ts'
 import { markDuplicates } from './duplicates.ts'
 import type { LaneBook } from './laneBook.ts'
 import type { SequenceMetrics } from './metrics.ts'
-import { type MicroBatch, MicroBatchBuilder, type VerifiedWork } from './microBatch.ts'
+import { type MicroBatch, MicroBatchBuilder } from './microBatch.ts'
 import { type ForcedBatch, type Revised, type ReviseInput, reviseDates, reviseForTheirs } from './revise.ts'
+import { newWork, type QueuedWork, type Work } from './work.ts'
 
 export interface SequenceSettings {
   readonly book: LaneBook
@@ -20,6 +23,7 @@ export interface SequenceSettings {
   readonly database: Database
   readonly view: RulesView
   readonly clock: Clock
+  readonly receipts: ReceiptIssuer
   readonly openedAsOf: number
   readonly aheadSeconds: number
   /** An open batch is closed at this age, so that a quiet lane is posted too. */
@@ -38,21 +42,6 @@ export interface SequenceSettings {
   readonly onFault: (error: unknown) => void
 }
 
-/** A submission on its way: its place in the lane's order is taken when it is made. */
-export interface Work extends VerifiedWork {
-  readonly answer: Promise<SubmissionAnswer>
-  /** Signatures judged: it may be sequenced. */
-  verified(): void
-  /** It cannot be judged; it leaves the order. */
-  abandon(refusal: Refusal): void
-}
-
-interface QueuedWork extends VerifiedWork {
-  state: 'verifying' | 'verified' | Refusal
-  readonly queuedAt: number
-  readonly resolve: (answer: SubmissionAnswer) => void
-}
-
 const RECOVERY_PAUSE_MS = 500
 
 /** The only writer of a lane's state. Applies what is verified in arrival order, makes it durable by one write, and only then answers. */
@@ -61,6 +50,7 @@ export class SequenceStage {
   readonly #stopping = new AbortController()
   readonly #queue: QueuedWork[] = []
   readonly #commands: (() => Promise<void>)[] = []
+  readonly #answers: Answers
   #book: LaneBook
   #running: Promise<void> | undefined
   #storeFailed = false
@@ -71,6 +61,7 @@ export class SequenceStage {
   constructor(settings: SequenceSettings) {
     this.#settings = settings
     this.#book = settings.book
+    this.#answers = new Answers(settings.receipts)
   }
 
   get book(): LaneBook {
@@ -139,39 +130,13 @@ export class SequenceStage {
   }
 
   enqueue(rows: Uint8Array, count: number): Work {
-    let resolve: (answer: SubmissionAnswer) => void = () => {}
-    const answer = new Promise<SubmissionAnswer>((settle) => {
-      resolve = settle
-    })
-    const work: QueuedWork = {
-      rows,
-      count,
-      verdicts: new Uint8Array(count),
-      results: new Uint8Array(count * RESULT_BYTES),
-      state: 'verifying',
-      queuedAt: performance.now(),
-      resolve,
-    }
-    this.#queue.push(work)
+    const { queued, work } = newWork(rows, count, () => this.#wake())
+    this.#queue.push(queued)
     this.#queuedRows += count
-    void answer.then(() => {
+    void work.answer.then(() => {
       this.#queuedRows -= count
     })
-    return {
-      rows,
-      count,
-      verdicts: work.verdicts,
-      results: work.results,
-      answer,
-      verified: () => {
-        work.state = 'verified'
-        this.#wake()
-      },
-      abandon: (refusal) => {
-        work.state = refusal
-        this.#wake()
-      },
-    }
+    return work
   }
 
   /** Closes the open batch if it is as old as it may get; opens one for forced records if nothing else does. */
@@ -213,8 +178,9 @@ export class SequenceStage {
 
   /** Resolves when everything enqueued before has been answered. */
   async drain(): Promise<void> {
-    while (this.#queue.length > 0 || this.#running !== undefined) {
+    while (this.#queue.length > 0 || this.#running !== undefined || this.#answers.waiting) {
       if (this.#running !== undefined) await this.#running
+      else if (this.#answers.waiting) await this.#answers.settled()
       else await pause(1)
     }
   }
@@ -222,6 +188,7 @@ export class SequenceStage {
   async stop(): Promise<void> {
     this.#stopping.abort()
     await this.#running
+    await this.#answers.settled()
     for (const work of this.#queue.splice(0)) work.resolve({ refusal: this.refusal()! })
   }
 
@@ -299,6 +266,8 @@ export class SequenceStage {
       return
     }
     const undo = this.#book.mark()
+    const firstPosition = this.#book.state.position
+    const firstSequence = this.#settings.journal.length + 1
     let micro: MicroBatch
     try {
       const builder = this.#builder(asOf, rows)
@@ -315,6 +284,8 @@ export class SequenceStage {
       for (const work of works) work.resolve({ refusal: this.refusal()! })
       return
     }
+    const lastSequence = this.#settings.journal.length
+    const signed = this.#answers.sign(micro, firstPosition, { firstSequence, lastSequence })
     try {
       await markDuplicates(micro, this.#settings)
     } catch (error) {
@@ -322,7 +293,7 @@ export class SequenceStage {
       return
     }
     this.#settings.metrics?.written(works.length, micro, (performance.now() - works[0]!.queuedAt) / 1000)
-    for (const { resolve, results } of works) resolve({ results })
+    this.#answers.give(works, signed, (error) => this.#halt(error, works))
   }
 
   /** A fault of ours: never commit on doubt. */

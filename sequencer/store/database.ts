@@ -16,6 +16,8 @@ export interface Database {
   getMany(keys: Bytes[]): Promise<(Bytes | undefined)[]>
   /** All or nothing, and on disk when it resolves. */
   write(operations: WriteOperation[]): Promise<void>
+  /** All or nothing, for what can be computed again: survives the process, but maybe not a power cut. */
+  note(operations: WriteOperation[]): Promise<void>
   /** Keys from `from` on, up to `to` exclusive, in order. */
   entries(from: Bytes, to: Bytes, reverse?: boolean): AsyncIterable<[Bytes, Bytes]>
   /** After a failed write the library may refuse every further one until it is opened anew. */
@@ -68,7 +70,15 @@ class LevelDatabase implements Database {
     return this.#level.getMany(keys)
   }
 
-  async write(operations: WriteOperation[]): Promise<void> {
+  write(operations: WriteOperation[]): Promise<void> {
+    return this.#put(operations, true)
+  }
+
+  note(operations: WriteOperation[]): Promise<void> {
+    return this.#put(operations, false)
+  }
+
+  async #put(operations: WriteOperation[], sync: boolean): Promise<void> {
     // A chained batch takes a put straight into LevelDB's own: an array of a micro-batch's operations costs five times as much of
     // this thread, looked through once in JavaScript and once property by property from outside.
     const batch = this.#level.batch()
@@ -76,7 +86,7 @@ class LevelDatabase implements Database {
       if (operation.type === 'put') batch.put(operation.key, operation.value)
       else batch.del(operation.key)
     }
-    await batch.write({ sync: true })
+    await batch.write({ sync })
   }
 
   async *entries(from: Bytes, to: Bytes, reverse = false): AsyncIterable<[Bytes, Bytes]> {

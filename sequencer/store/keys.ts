@@ -7,9 +7,10 @@ import { readU32, readU48, writeU32, writeU48, writeU64 } from '../../protocol/b
 //   REVISION table u8 | lane u32 | sequence u64              → nothing: where the entries are that revise batches
 //   RECORD  table u8 | lane u32 | evse u32 | start u32       → recordIndex.ts
 //   COMMIT  table u8 | lane u32 | batch u64                  → commitLog.ts
+//   RECEIPT table u8 | lane u32 | position u64            → receiptLog.ts
 //   TX      table u8 | account key …                         → the transaction manager's
 
-export const Table = { META: 1, HEAD: 2, ENTRY: 3, REVISION: 4, RECORD: 5, COMMIT: 6, TX: 7 } as const
+export const Table = { META: 1, HEAD: 2, ENTRY: 3, REVISION: 4, RECORD: 5, COMMIT: 6, TX: 7, RECEIPT: 8 } as const
 export type Table = (typeof Table)[keyof typeof Table]
 
 export type Bytes = Uint8Array<ArrayBufferLike>

@@ -95,6 +95,7 @@ test('requests and answers survive the round trip', () => {
     requestId: u32,
     status: fc.constant(AnswerStatus.RESULTS),
     results: bytesOf(RESULT_BYTES, 5),
+    receipts: fc.uint8Array({ maxLength: 50 }),
   })
   const refusal = fc.record({ requestId: u32, status: fc.constantFrom(1 as const, 2, 3, 4), retryAfterMs: u32 })
   fc.assert(
@@ -124,7 +125,9 @@ test('what is no request or no answer is undefined, and never throws', () => {
     }),
   )
   assert.equal(decodeRequest(new Uint8Array(8 + (MAX_REQUEST_RECORDS + 1) * SIGNED_RECORD_BYTES)), undefined)
-  assert.equal(decodeAnswer(Uint8Array.of(0, 0, 0, 1, 0, 1, 2, 3)), undefined)
+  assert.equal(decodeAnswer(Uint8Array.of(0, 0, 0, 1, 0, 0, 1, 3)), undefined)
+  assert.equal(decodeAnswer(Uint8Array.of(0, 0, 0, 1, 0, 0)), undefined)
+  assert.equal(decodeAnswer(new Uint8Array(64)), undefined)
   assert.equal(decodeAnswer(Uint8Array.of(0, 0, 0, 1, 5, 0, 0, 0, 0)), undefined)
 })
 

@@ -1,10 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { privateKeyToAccount } from 'viem/accounts'
 import type { LaneRules } from '../../protocol/laneRules.ts'
 import { silentLogger } from '../../runtime/log.ts'
 import type { ClosedBatch } from '../../sequencer/closedBatch.ts'
 import type { ForcedEntry } from '../../sequencer/forced.ts'
+import { ReceiptDesk } from '../../sequencer/receipts/receiptDesk.ts'
+import { accountSigner, type ReceiptSigner } from '../../sequencer/receipts/signer.ts'
 import { replayLane } from '../../sequencer/sequence/replay.ts'
 import { SequenceStage } from '../../sequencer/sequence/stage.ts'
 import { type Database, openDatabase } from '../../sequencer/store/database.ts'
@@ -14,6 +17,7 @@ import { Fleet } from '../support/fleet.ts'
 
 export const OWNER = { chainId: 31337, rollup: '0x00000000000000000000000000000000000000aa' }
 export const NAME = { chainId: 31337n, rollup: OWNER.rollup as `0x${string}`, lane: 0 }
+export const OPERATOR = privateKeyToAccount(`0x${'1'.padStart(64, '0')}`)
 export const T0 = 900 * 1_900_000
 export const ACTIVE_FROM = T0 - 7200
 
@@ -28,6 +32,7 @@ export async function temporaryFolder(): Promise<AsyncDisposable & { path: strin
 
 export interface LocalLane extends AsyncDisposable {
   readonly stage: SequenceStage
+  readonly receipts: ReceiptDesk
   readonly journal: LaneJournal
   readonly database: Database
   readonly closed: ClosedBatch[]
@@ -45,6 +50,7 @@ export async function openLocalLane(
     maxBatchRows?: number
     wrap?: (database: Database) => Database
     forced?: readonly ForcedEntry[]
+    signer?: ReceiptSigner
   } = {},
 ): Promise<LocalLane> {
   const opened = await openDatabase(folder, OWNER)
@@ -56,12 +62,25 @@ export async function openLocalLane(
     const book = await replayLane({ journal, rules, openedAsOf: ACTIVE_FROM, now: clock.seconds })
     const closed: ClosedBatch[] = []
     const faults: unknown[] = []
+    const receipts = new ReceiptDesk({
+      lane: 0,
+      chainId: NAME.chainId,
+      rollup: NAME.rollup,
+      rowBytes: rules.layout.rowBytes,
+      journal,
+      database,
+      signer: options.signer ?? (await accountSigner(OPERATOR)),
+      clock: { now: () => clock.seconds },
+      log: silentLogger(),
+    })
+    await receipts.catchUp(book.state.position)
     const stage = new SequenceStage({
       book,
       journal,
       database,
       view,
       clock: { now: () => clock.seconds },
+      receipts,
       openedAsOf: ACTIVE_FROM,
       aheadSeconds: 60,
       maxAgeSeconds: 60,
@@ -74,10 +93,11 @@ export async function openLocalLane(
     })
     const close = async (): Promise<void> => {
       await stage.stop()
+      await receipts.flush()
       journal.close()
       await database.close()
     }
-    return { stage, journal, database, closed, faults, clock, view, [Symbol.asyncDispose]: close }
+    return { stage, receipts, journal, database, closed, faults, clock, view, [Symbol.asyncDispose]: close }
   } catch (error) {
     await database.close()
     throw error

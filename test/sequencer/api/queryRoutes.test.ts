@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { getAddress } from 'viem'
+import type { Receipt } from '../../../protocol/receipt.ts'
+import { parseReceiptJson } from '../../../protocol/receiptJson.ts'
 import { type TestContext, test } from 'node:test'
 import { genesisHeader, hashHeader } from '../../../protocol/batchHeader.ts'
 import { Outcome } from '../../../protocol/outcome.ts'
@@ -92,6 +95,19 @@ const credit: ContractCredit = {
   },
 }
 
+const ROLLUP = getAddress(`0x${'ab'.repeat(20)}`)
+const receipt: Receipt = {
+  lane: 4,
+  firstPosition: 4_700,
+  count: 20,
+  time: 1_800_000_000,
+  root: new Uint8Array(32).fill(1),
+  signature: new Uint8Array(65).fill(2),
+  position: 4_711,
+  row: new Uint8Array(88).fill(3),
+  path: Array.from({ length: 5 }, () => new Uint8Array(32).fill(4)),
+}
+
 async function start(t: TestContext) {
   const asked: object[] = []
   const problems: HealthProblem[] = []
@@ -113,6 +129,8 @@ async function start(t: TestContext) {
       const count = Math.max(0, Math.min(limit, status.forced.queued - from))
       return Array.from({ length: count }, (_, i) => forced(from + i))
     },
+    receipt: async (lane, position) =>
+      position === receipt.position ? { chainId: 1, rollup: ROLLUP, receipt: { ...receipt, lane } } : undefined,
     contract: async (_lane, slot) => (slot === 9 ? credit : undefined),
     evseEndedBefore: () => false,
   }
@@ -251,4 +269,16 @@ test('what is not there is 404 by name, what is no number is 400', async (t) => 
     const [status, body] = await get(path)
     assert.deepEqual([status, body.code], [code, name], path)
   }
+})
+
+test('a receipt is a file that says for which deployment it is', async (t) => {
+  const { get } = await start(t)
+  const [status, body] = await get('/v1/lanes/4/records/4711/receipt')
+  assert.equal(status, 200)
+  assert.deepEqual(parseReceiptJson(JSON.stringify(body)), { chainId: 1, rollup: ROLLUP, receipt })
+  assert.deepEqual((await get('/v1/lanes/4/records/4712/receipt'))[1].code, 'UNKNOWN_RECEIPT')
+  assert.equal((await get('/v1/lanes/4/records/x/receipt'))[0], 400)
+  assert.equal((await get('/v1/lanes/5/records/1/receipt'))[1].code, 'UNKNOWN_LANE')
+  // A record's life keeps its place beside it.
+  assert.equal((await get('/v1/lanes/4/records/1/2'))[0], 200)
 })

@@ -138,6 +138,7 @@ function writingBy(write: (database: Database, operations: WriteOperation[]) => 
     reopen: () => database.reopen(),
     close: () => database.close(),
     write: (operations) => write(database, operations),
+    note: (operations) => database.note(operations),
   })
 }
 

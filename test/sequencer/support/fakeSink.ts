@@ -1,3 +1,4 @@
+import type { RangeReceipt } from '../../../protocol/receipt.ts'
 import { RESULT_BYTES, type RecordResult, writeResult } from '../../../protocol/wire.ts'
 import type { RecordSink, Submission, SubmissionAnswer } from '../../../sequencer/submission.ts'
 
@@ -10,6 +11,7 @@ export class FakeSink implements RecordSink {
     position: index + 1,
     amountMicro: 1_000 + index,
   })
+  receipts: readonly RangeReceipt[] = []
   refusal: SubmissionAnswer | undefined
   fault: Error | undefined
   #held: (() => void)[] | undefined
@@ -32,7 +34,7 @@ export class FakeSink implements RecordSink {
     if (this.refusal !== undefined) return this.refusal
     const results = new Uint8Array(submission.count * RESULT_BYTES)
     for (let i = 0; i < submission.count; i++) writeResult(results, i * RESULT_BYTES, this.answer(submission, i))
-    return { results }
+    return { results, receipts: this.receipts }
   }
 }
 
