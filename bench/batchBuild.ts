@@ -1,8 +1,8 @@
 import { createKzgContext, type KzgContext } from '../l1/kzgCompute.ts'
 import { silentLogger } from '../runtime/log.ts'
+import { batchRowsOf } from '../sequencer/batch/batchRows.ts'
 import { BatchBuilder } from '../sequencer/batch/builder.ts'
 import { writeBlobs } from '../sequencer/batch/chunks.ts'
-import { readBatchRows } from '../sequencer/settleBatch.ts'
 import type { Benchmark, BenchResult } from './benchmark.ts'
 import { medians, WARM_UPS } from './benchmark.ts'
 import { openLocalLane } from './localLane.ts'
@@ -30,12 +30,16 @@ async function run(rounds: number): Promise<BenchResult> {
 
   // The addon itself, with nothing of ours between.
   const kzg = createKzgContext()
-  const builder = new BatchBuilder({ data: 'blob', journals: new Map([[LANE, lane.journal]]), log: silentLogger() })
+  const builder = new BatchBuilder({
+    data: 'blob',
+    lanes: new Map([[LANE, { journal: lane.journal, rules: workload.rules }]]),
+    log: silentLogger(),
+  })
   try {
     builder.warm()
     const { cpuOverKzg, wallOverKzg, ...figures } = await medians(rounds, async (index) => {
       const batch = batches[index]!
-      const blobs = writeBlobs({ rows: await readBatchRows(lane.journal, batch), preRoots: batch.preRoots })
+      const blobs = writeBlobs(await batchRowsOf({ journal: lane.journal, rules: workload.rules }, batch))
       const alone = (): Promise<void> => proveAll(kzg, blobs)
       const early = index % 2 === 0 ? await measure(alone) : undefined
       const spent = await measure(() => builder.prepare(batch))

@@ -34,9 +34,10 @@ export interface LocalLane extends AsyncDisposable {
 export async function openLocalLane(workload: Workload, options: { maxBatchRows: number }): Promise<LocalLane> {
   const folder = await mkdtemp(join(tmpdir(), 'backfeed-bench-'))
   const database = await openDatabase(folder, OWNER)
-  const journal = await LaneJournal.open(database, LANE)
+  const journal = await LaneJournal.open(database, { lane: LANE, layout: workload.rules.layout })
   const view = { rules: workload.rules, finalTime: NOW - 60, finalBlock: 1n, forced: [] as const }
-  const book = await replayLane({ journal, rules: workload.rules, openedAsOf: ACTIVE_FROM, now: NOW })
+  const { rules, domain } = workload
+  const book = await replayLane({ journal, rules, domain, openedAsOf: ACTIVE_FROM, now: NOW })
   const metrics = createMetrics({ service: 'bench', process: false })
   const closed: ClosedBatch[] = []
   const clock = { now: () => NOW }
@@ -58,6 +59,7 @@ export async function openLocalLane(workload: Workload, options: { maxBatchRows:
     view,
     clock,
     receipts,
+    domain,
     openedAsOf: ACTIVE_FROM,
     aheadSeconds: defaults.batch.asOfAheadSeconds,
     maxAgeSeconds: defaults.batch.maxAgeSeconds,

@@ -107,7 +107,7 @@ async function derive(
   closed: ClosedBatch,
   place: DerivedBatch['place'],
 ): Promise<{ batch: DerivedBatch; chunks: Chunk[] }> {
-  const rows = await readBatchRows(wired.lane.journal, closed)
+  const { rows } = await readBatchRows(wired.lane.journal, closed)
   const chunks = closed.preRoots.map((preRoot, k) => {
     const body = new Uint8Array(P256_LAYOUT.bodyBytes)
     body.set(rows.subarray(k * P256_LAYOUT.bodyBytes, (k + 1) * P256_LAYOUT.bodyBytes))

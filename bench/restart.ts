@@ -35,7 +35,13 @@ async function run({ rounds, quick }: BenchOptions): Promise<BenchResult> {
     const hashing = await bareHashing(calls)
     let reached = ''
     const spent = await measure(async () => {
-      const book = await replayLane({ journal, rules: view.rules, openedAsOf: ACTIVE_FROM, now: NOW })
+      const book = await replayLane({
+        journal,
+        rules: view.rules,
+        domain: workload.domain,
+        openedAsOf: ACTIVE_FROM,
+        now: NOW,
+      })
       reached = Buffer.from(book.state.root()).toString('hex')
     })
     if (read !== records || reached !== root) throw new Error('the replay came to something else')

@@ -29,10 +29,12 @@ export async function openWiredLane(workload: Workload): Promise<WiredLane> {
   const { metrics, stage, view, folder } = lane
   const verifier = new VerifyPool({
     ...defaults.verify,
+    layout: P256_LAYOUT,
     domains: new Map([[LANE, workload.domain]]),
-    metrics: verifyMetrics(metrics),
+    metrics: verifyMetrics(metrics)('P-256'),
   })
-  const sink = new LaneIntake({ lane: LANE, stage, verifier, view, maxQueuedRows: 131_072, log })
+  const laneIntake = new LaneIntake({ lane: LANE, stage, verifier, view, maxQueuedRows: 131_072, log })
+  const sink: RecordSink = { layoutOf: () => P256_LAYOUT, submit: (submission) => laneIntake.submit(submission) }
   // One host plays every gateway: it may hold what all of them together may.
   const admission = new Admission({ maxPeerRecords: INGRESS_MAX_RECORDS })
   const ingressMetrics = createIngressMetrics(metrics, () => admission.inFlight)

@@ -1,15 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Receipt } from '../protocol/receipt.ts'
 import { decodeReceipts, MAX_ANSWER_RECEIPTS } from '../protocol/receiptWire.ts'
-import { SIGNED_RECORD_BYTES } from '../protocol/record.ts'
-import { DUPLICATE, MAX_REQUEST_RECORDS, RESULT_BYTES, type RecordResult, readResult } from '../protocol/wire.ts'
+import { P256_LAYOUT, type SchemeLayout } from '../protocol/scheme.ts'
+import {
+  countRows,
+  DUPLICATE,
+  MAX_REQUEST_RECORDS,
+  RESULT_BYTES,
+  type RecordResult,
+  readResult,
+} from '../protocol/wire.ts'
 import { type ReceiptVerifier, unverified } from './receiptVerifier.ts'
 import { SubmitError } from './submitError.ts'
 
 export interface SubmitRequest {
   readonly lane: number
-  /** 1 … 1 024 × (record 24 ‖ signature 64), of one EVSE in the order of their spans. */
+  /** 1 … 1 024 × (record 24 ‖ signature 64; in a BLS lane 192, uncompressed, as its receipt will have it), of one EVSE in the order of their spans. */
   readonly rows: Uint8Array
+  /** Of the lane's scheme. Default: P-256. */
+  readonly layout?: SchemeLayout | undefined
   readonly signal?: AbortSignal
 }
 
@@ -39,15 +48,16 @@ export interface RawAnswer {
 /** Submits, tries again while that helps, and believes nothing that the lane's operator has not signed. */
 export async function submitChecked(
   settings: SubmitSettings,
-  { lane, rows, signal }: SubmitRequest,
+  { lane, rows, layout = P256_LAYOUT, signal }: SubmitRequest,
   attempt: (rows: Uint8Array, count: number) => Promise<RawAnswer>,
 ): Promise<readonly AnsweredRecord[]> {
-  const count = checkRows(rows)
+  const { rowBytes } = layout
+  const count = checkRows({ rows, layout })
   const { results, receipts } = await submitWithRetry(settings.retry ?? {}, signal, () => attempt(rows, count))
   if (settings.receipts === 'unchecked') return results
   const ranges = decodeReceipts(receipts, lane)
   if (ranges === undefined) throw new SubmitError('BAD_ANSWER', 'the answer’s receipts cannot be read')
-  const checked = settings.receipts.check({ lane, rows, rowBytes: SIGNED_RECORD_BYTES }, results, ranges)
+  const checked = settings.receipts.check({ lane, rows, rowBytes }, results, ranges)
   const answered: AnsweredRecord[] = results.map((result, i) => ({ ...result, receipt: checked[i] }))
   const without = answered.flatMap(({ code, receipt }, i) => (code === DUPLICATE && receipt === undefined ? [i] : []))
   if (without.length > 0 && count <= MAX_ANSWER_RECEIPTS)
@@ -55,8 +65,8 @@ export async function submitChecked(
   // An answer brings a few receipts only; duplicates from many micro-batches are asked for again, so many at a time.
   for (let from = 0; from < without.length; from += MAX_ANSWER_RECEIPTS) {
     const part = without.slice(from, from + MAX_ANSWER_RECEIPTS)
-    const again = Buffer.concat(part.map((i) => rows.subarray(i * SIGNED_RECORD_BYTES, (i + 1) * SIGNED_RECORD_BYTES)))
-    const found = await submitChecked(settings, { lane, rows: again, ...(signal && { signal }) }, attempt)
+    const again = Buffer.concat(part.map((i) => rows.subarray(i * rowBytes, (i + 1) * rowBytes)))
+    const found = await submitChecked(settings, { lane, rows: again, layout, ...(signal && { signal }) }, attempt)
     for (const [k, i] of part.entries()) answered[i] = found[k]!
   }
   return answered
@@ -91,10 +101,10 @@ export async function submitWithRetry<T>(
   }
 }
 
-export function checkRows(rows: Uint8Array): number {
-  const count = rows.length / SIGNED_RECORD_BYTES
-  if (!Number.isInteger(count) || count < 1 || count > MAX_REQUEST_RECORDS) {
-    throw new RangeError(`rows are 1 to ${MAX_REQUEST_RECORDS} times ${SIGNED_RECORD_BYTES} bytes, not ${rows.length}`)
+export function checkRows({ rows, layout = P256_LAYOUT }: Pick<SubmitRequest, 'rows' | 'layout'>): number {
+  const count = countRows(layout, rows)
+  if (count === undefined) {
+    throw new RangeError(`rows are 1 to ${MAX_REQUEST_RECORDS} times ${layout.rowBytes} bytes, not ${rows.length}`)
   }
   return count
 }

@@ -1,13 +1,14 @@
 import { readU16, readU32, readU48, readU64, writeU16, writeU32, writeU48, writeU64 } from './bigEndian.ts'
 import { type Outcome, outcomeNames } from './outcome.ts'
 import { MAX_ANSWER_RECEIPT_BYTES } from './receiptWire.ts'
-import { SIGNED_RECORD_BYTES } from './record.ts'
+import { BLS_LAYOUT, type SchemeLayout } from './scheme.ts'
 
 // How signed records travel to a sequencer, and its answers back: over a libp2p stream as the frames below, over HTTP as the rows
 // or results of one frame alone (docs/api.md).
 //
 //   frame     length u32 | payload
-//   request   requestId u32 | lane u32 | n × (record 24 ‖ signature 64)             1 ≤ n ≤ 1 024
+//   request   requestId u32 | lane u32 | n × row                                    1 ≤ n ≤ 1 024
+//   row       record 24 ‖ signature 64; 192 in a BLS lane
 //   answer    requestId u32 | status u8 | n u16 | n × result 16 | receipts          status 0
 //                                       | retryAfterMs u32                          status 1 … 4
 //   result    code u8 | reserved u8 | position u48 | amountMicro u64
@@ -15,13 +16,13 @@ import { SIGNED_RECORD_BYTES } from './record.ts'
 
 export const RECORDS_PROTOCOL = '/backfeed/records/2'
 
-/** A full request is 90 KB: large enough that per-request costs vanish, small enough that hundreds fit into memory. */
+/** A full request is 90 KB, or 221 KB of a BLS lane: large enough that per-request costs vanish, small enough that hundreds fit into memory. */
 export const MAX_REQUEST_RECORDS = 1_024
 export const FRAME_PREFIX_BYTES = 4
 const REQUEST_HEAD_BYTES = 8
 const ANSWER_HEAD_BYTES = 5
 export const RESULT_BYTES = 16
-export const MAX_REQUEST_FRAME_BYTES = REQUEST_HEAD_BYTES + MAX_REQUEST_RECORDS * SIGNED_RECORD_BYTES
+export const MAX_REQUEST_FRAME_BYTES = REQUEST_HEAD_BYTES + MAX_REQUEST_RECORDS * BLS_LAYOUT.rowBytes
 const RESULTS_HEAD_BYTES = 2
 export const MAX_ANSWER_FRAME_BYTES =
   ANSWER_HEAD_BYTES + RESULTS_HEAD_BYTES + MAX_REQUEST_RECORDS * RESULT_BYTES + MAX_ANSWER_RECEIPT_BYTES
@@ -44,9 +45,8 @@ export type RefusalStatus = Exclude<AnswerStatus, 0>
 export interface RecordRequest {
   readonly requestId: number
   readonly lane: number
-  /** A view of the payload: `count` × 88 bytes. */
+  /** A view of the payload: one or more bytes. How many rows they are is the lane's to say (`countRows`). */
   readonly rows: Uint8Array
-  readonly count: number
 }
 
 export type RecordAnswer =
@@ -59,12 +59,14 @@ export type RecordAnswer =
     }
   | { readonly requestId: number; readonly status: RefusalStatus; readonly retryAfterMs: number }
 
-/** The whole frame, prefix included. @throws RangeError when the rows are not 1 … 1 024 whole rows. */
-export function encodeRequestFrame(request: Omit<RecordRequest, 'count'>): Uint8Array {
-  const count = request.rows.length / SIGNED_RECORD_BYTES
-  if (!Number.isInteger(count) || count < 1 || count > MAX_REQUEST_RECORDS) {
-    throw new RangeError(`a request holds 1 to ${MAX_REQUEST_RECORDS} rows of ${SIGNED_RECORD_BYTES} bytes`)
-  }
+/** Of what a request holds; undefined when it is not 1 … 1 024 whole rows. */
+export function countRows({ rowBytes }: SchemeLayout, rows: Uint8Array): number | undefined {
+  const count = rows.length / rowBytes
+  return Number.isInteger(count) && count >= 1 && count <= MAX_REQUEST_RECORDS ? count : undefined
+}
+
+/** The whole frame, prefix included. `rows`: 1 … 1 024 of the lane's. */
+export function encodeRequestFrame(request: RecordRequest): Uint8Array {
   const frame = new Uint8Array(FRAME_PREFIX_BYTES + REQUEST_HEAD_BYTES + request.rows.length)
   writeU32(frame, 0, frame.length - FRAME_PREFIX_BYTES)
   writeU32(frame, 4, request.requestId)
@@ -76,12 +78,11 @@ export function encodeRequestFrame(request: Omit<RecordRequest, 'count'>): Uint8
 /** Undefined when the payload is no request; its id, if it has one, is then `requestIdOf`. */
 export function decodeRequest(payload: Uint8Array): RecordRequest | undefined {
   const bytes = payload.length - REQUEST_HEAD_BYTES
-  if (bytes <= 0 || bytes % SIGNED_RECORD_BYTES !== 0 || payload.length > MAX_REQUEST_FRAME_BYTES) return undefined
+  if (bytes <= 0 || payload.length > MAX_REQUEST_FRAME_BYTES) return undefined
   return {
     requestId: readU32(payload, 0),
     lane: readU32(payload, 4),
     rows: payload.subarray(REQUEST_HEAD_BYTES),
-    count: bytes / SIGNED_RECORD_BYTES,
   }
 }
 

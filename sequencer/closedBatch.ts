@@ -1,8 +1,11 @@
+import type { SchemeLayout } from '../protocol/scheme.ts'
 import type { ForcedSpan } from './forced.ts'
 
 /** A batch whose records are decided. What it holds lies in the journal; this is what posting and queries need beside. */
 export interface ClosedBatch {
   readonly lane: number
+  /** Of its lane's scheme. */
+  readonly layout: SchemeLayout
   readonly index: number
   /** Seconds. */
   readonly asOf: number
@@ -20,4 +23,6 @@ export interface ClosedBatch {
   readonly firstSequence: number
   readonly lastSequence: number
   readonly closedAtMs: number
+  /** Bit a row: what signatures come to, where that is not what the journal says. */
+  readonly verdicts: Uint8Array | undefined
 }

@@ -10,6 +10,38 @@ import { INGRESS_MAX_PEER_RECORDS, INGRESS_MAX_RECORDS } from './limits.ts'
 
 const port = z.number().int().min(0).max(65_535)
 
+const blsVerifySchema = z.strictObject({
+  workers: z
+    .number()
+    .int()
+    .min(1)
+    .max(256)
+    .default(1)
+    .describe('Threads that hand signatures to blst, which has its own on every core.'),
+  rowsPerSlab: z
+    .number()
+    .int()
+    .min(16)
+    .max(4_096)
+    .default(256)
+    .describe('Records verified together at most; with more one costs less and waits longer.'),
+  slabs: z.number().int().min(8).max(4_096).default(64).describe('Tasks under way or being filled; bounds what waits.'),
+  gatherMs: z
+    .number()
+    .int()
+    .min(0)
+    .max(1_000)
+    .default(2)
+    .describe('An idle thread is handed a task that does not fill after this, ms; a busy one when it is done.'),
+  maxKeysPerWorker: z
+    .number()
+    .int()
+    .min(1)
+    .max(1_048_576)
+    .default(65_536)
+    .describe('Parsed keys that a thread keeps, about 1 KB each.'),
+})
+
 const verifySchema = z.strictObject({
   workers: z
     .number()
@@ -46,6 +78,7 @@ const verifySchema = z.strictObject({
     .max(1_048_576)
     .default(65_536)
     .describe('Parsed keys that a thread keeps, about 2 KB each.'),
+  bls: blsVerifySchema.prefault({}).describe('Of lanes with BLS12-381 signatures; the rest is of P-256.'),
 })
 
 const batchSchema = z.strictObject({

@@ -1,4 +1,4 @@
-import { SIGNED_RECORD_BYTES } from '../protocol/record.ts'
+import { BLS_LAYOUT, P256_LAYOUT, type SchemeLayout } from '../protocol/scheme.ts'
 import { MAX_REQUEST_FRAME_BYTES, MAX_REQUEST_RECORDS } from '../protocol/wire.ts'
 
 // Bounds of the sequencer, with the reason for each number. What an operator may want to change is a default that configuration
@@ -6,16 +6,17 @@ import { MAX_REQUEST_FRAME_BYTES, MAX_REQUEST_RECORDS } from '../protocol/wire.t
 
 // ── ingress ──
 
-/** Records admitted and not yet answered. A second or more of work at 60 000 a second, 5.8 MB of rows. */
+/** Records admitted and not yet answered. A second or more of work at 60 000 a second, 5.8 MB of rows, of BLS ones 14. */
 export const INGRESS_MAX_RECORDS = 65_536
 /** No peer holds more, even on an idle machine: eight full requests under way hide any round trip. */
 export const INGRESS_MAX_PEER_RECORDS = 8_192
 /** Told to whoever is turned away. HTTP cannot say less than a second. */
 export const INGRESS_RETRY_AFTER_MS = 1_000
 
-export const HTTP_MAX_BINARY_BYTES = MAX_REQUEST_RECORDS * SIGNED_RECORD_BYTES
-/** 512 bytes a record: the object form takes about 300 without blanks. */
-export const HTTP_MAX_JSON_BYTES = MAX_REQUEST_RECORDS * 512
+export const httpMaxBinaryBytes = ({ rowBytes }: SchemeLayout): number => MAX_REQUEST_RECORDS * rowBytes
+/** 384 bytes a record beside the signature's digits: the object form takes about 170 without blanks. */
+export const httpMaxJsonBytes = ({ signatureBytes }: SchemeLayout): number =>
+  MAX_REQUEST_RECORDS * (384 + 2 * signatureBytes)
 /** An idle connection costs about 10 KB. */
 export const HTTP_MAX_CONNECTIONS = 2_048
 /** One host cannot take all connections; a gateway needs a few dozen. */
@@ -23,7 +24,7 @@ export const HTTP_MAX_HOST_CONNECTIONS = 256
 export const HTTP_MAX_HEADER_BYTES = 8_192
 /** Headers are one packet; who needs longer is holding the connection on purpose. */
 export const HTTP_HEADERS_TIMEOUT_MS = 5_000
-/** The largest body (512 KB) over 0.5 Mbit/s. */
+/** The largest body (786 KB) over 0.7 Mbit/s. */
 export const HTTP_REQUEST_TIMEOUT_MS = 10_000
 /** Longer than the usual proxy's 60 s, so that the proxy closes first and never sends into a closing connection. */
 export const HTTP_KEEP_ALIVE_MS = 65_000
@@ -54,10 +55,12 @@ export const LIBP2P_CLOSE_TIMEOUT_MS = 5_000
 
 assertLimit(INGRESS_MAX_PEER_RECORDS >= MAX_REQUEST_RECORDS, 'a peer must be able to send one full request')
 assertLimit(INGRESS_MAX_RECORDS >= 2 * INGRESS_MAX_PEER_RECORDS, 'one peer must leave room for others')
-assertLimit(
-  HTTP_MAX_JSON_BYTES / SIGNED_RECORD_BYTES <= INGRESS_MAX_PEER_RECORDS,
-  'a full JSON request must be admissible',
-)
+for (const layout of [P256_LAYOUT, BLS_LAYOUT]) {
+  assertLimit(
+    httpMaxJsonBytes(layout) / layout.rowBytes <= INGRESS_MAX_PEER_RECORDS,
+    'a full JSON request must be admissible',
+  )
+}
 assertLimit(LIBP2P_WINDOW_BYTES > MAX_REQUEST_FRAME_BYTES, 'a frame must fit into the window')
 assertLimit(
   LIBP2P_WRITE_HIGH_WATER_BYTES * 2 < LIBP2P_MAX_WRITE_BUFFER_BYTES,

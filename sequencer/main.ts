@@ -8,7 +8,7 @@ import { L1Follower, type L1Update } from '../l1/follow.ts'
 import { openLevelTxStore } from '../l1/txManager/levelStore.ts'
 import { TxManager } from '../l1/txManager/manager.ts'
 import { txPolicy } from '../l1/txManager/txPolicy.ts'
-import { BLOB_CHUNKS, P256_CHUNK_RECORDS } from '../protocol/limits.ts'
+import { BLOB_CHUNKS } from '../protocol/limits.ts'
 import { createLogger, type Logger } from '../runtime/log.ts'
 import { createMetrics, type Metrics } from '../runtime/metrics.ts'
 import { type Component, type ComponentContext, type Service, startService } from '../runtime/service.ts'
@@ -34,9 +34,7 @@ import { type Clock, systemClock } from './rulesView.ts'
 import { sequenceMetrics } from './sequence/metrics.ts'
 import { type Database, openDatabase } from './store/database.ts'
 import type { RecordSink } from './submission.ts'
-import { verifyMetrics } from './verify/metrics.ts'
-import { VerifyPool } from './verify/pool.ts'
-import { P256_LAYOUT } from '../protocol/scheme.ts'
+import { VerifyEngines } from './verify/engines.ts'
 
 export interface SequencerOptions {
   readonly signal?: AbortSignal
@@ -63,7 +61,7 @@ export interface Sequencer extends Service {
 
 /** Calldata of a batch stays under a pool's 128 KB for one transaction. */
 const CALLDATA_CHUNKS = BLOB_CHUNKS
-/** Taken in and not yet durable, a lane: 11 MB of rows. */
+/** Taken in and not yet durable, a lane: 11 MB of rows, of BLS ones 28. */
 const MAX_QUEUED_ROWS = 131_072
 
 /** Starts a sequencer for one or more lanes; resolves when it takes records. Everything is wired here, in the order in which it runs. */
@@ -74,10 +72,10 @@ export async function startSequencer(config: SequencerConfig, options: Sequencer
   const client = await connectL1(config.l1)
   const policy = txPolicy(config.transactions)
   const chain = await readChainLimits(client)
-  const maxBatchRows =
+  const maxBatchChunks =
     config.batch.data === 'blob'
-      ? Math.min(config.batch.maxBlobs, chain.maxBlobsPerTransaction) * P256_LAYOUT.blobRecords
-      : CALLDATA_CHUNKS * P256_CHUNK_RECORDS
+      ? Math.min(config.batch.maxBlobs, chain.maxBlobsPerTransaction) * BLOB_CHUNKS
+      : CALLDATA_CHUNKS
 
   const follower = new L1Follower({ client, finality: policy.finality, pollMs: config.l1.pollMs, log })
   const clock: Clock = options.clock ?? (config.clock === 'l1' ? { now: () => follower.head.timestamp } : systemClock)
@@ -145,7 +143,7 @@ export async function startSequencer(config: SequencerConfig, options: Sequencer
             limits: {
               aheadSeconds: config.batch.asOfAheadSeconds,
               maxAgeSeconds: config.batch.maxAgeSeconds,
-              maxBatchRows,
+              maxBatchChunks,
               maxWriteRows: config.batch.maxWriteRows,
               maxQueuedRows: MAX_QUEUED_ROWS,
               maxBacklog: config.batch.maxBacklog,
@@ -173,21 +171,18 @@ export async function startSequencer(config: SequencerConfig, options: Sequencer
   const workers: Component = {
     name: 'workers',
     start: () => {
-      parts.verifier = new VerifyPool({
-        ...config.verify,
-        domains: new Map([...runners].map(([lane, runner]) => [lane, runner.domain])),
-        metrics: verifyMetrics(metrics),
-      })
+      const { bls, ...p256 } = config.verify
+      parts.engines = new VerifyEngines([...runners.values()], { p256, bls }, metrics)
       parts.builder = new BatchBuilder({
         data: config.batch.data,
-        journals: new Map([...runners].map(([lane, runner]) => [lane, runner.journal])),
+        lanes: new Map([...runners].map(([lane, { journal, rules }]) => [lane, { journal, rules: rules.rules }])),
         log: log.child({ stage: 'batch' }),
         metrics: batchMetrics(metrics),
       })
       parts.builder.warm()
     },
     stop: async () => {
-      await parts.verifier?.close()
+      await parts.engines?.close()
       await parts.builder?.close()
     },
   }
@@ -195,7 +190,8 @@ export async function startSequencer(config: SequencerConfig, options: Sequencer
     name: 'posting',
     start: async () => {
       for (const runner of runners.values()) {
-        runner.start({ verifier: got('verifier'), data: got('builder'), transactions: got('transactions') })
+        const verifier = got('engines').of(runner.layout)
+        runner.start({ verifier, data: got('builder'), transactions: got('transactions') })
       }
       const onL1 = async (update: L1Update): Promise<void> => {
         for (const runner of runners.values()) await runner.onL1(update)
@@ -207,6 +203,7 @@ export async function startSequencer(config: SequencerConfig, options: Sequencer
     stop: () => parts.pump?.stop(),
   }
   const sink: RecordSink = {
+    layoutOf: (lane) => runners.get(lane)?.layout,
     submit: async (submission) => {
       const runner = runners.get(submission.lane)
       if (runner !== undefined) return await runner.submit(submission)
@@ -284,7 +281,7 @@ interface Parts {
   database: Database
   txStore: Awaited<ReturnType<typeof openLevelTxStore>>
   transactions: TxManager
-  verifier: VerifyPool
+  engines: VerifyEngines
   builder: BatchBuilder
   pump: L1Pump
   queries: LaneQueries

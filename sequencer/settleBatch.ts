@@ -1,24 +1,33 @@
 import { Settlement } from '../protocol/settlement.ts'
 import type { LaneRules } from '../protocol/laneRules.ts'
 import type { LaneState } from '../protocol/laneState.ts'
-import { SIGNED_RECORD_BYTES } from '../protocol/record.ts'
 import type { ClosedBatch } from './closedBatch.ts'
 import { dataCorrupted } from './store/corrupted.ts'
 import { EntryKind, type RecordsEntry, verdictOf } from './store/entry.ts'
 import type { LaneJournal } from './store/journal.ts'
 
-/** The rows of a closed batch as the journal holds them, `rowCount` × 88 bytes. */
-export async function readBatchRows(journal: LaneJournal, batch: ClosedBatch): Promise<Uint8Array> {
-  const rows = new Uint8Array(batch.rowCount * SIGNED_RECORD_BYTES)
+export interface JournaledRows {
+  /** `rowCount` × 88 or 216 bytes. */
+  readonly rows: Uint8Array
+  /** Of each chunk, where the rows came back from L1 without signatures of their own. */
+  readonly aggregates: Uint8Array | undefined
+}
+
+/** The rows of a closed batch as the journal holds them. */
+export async function readBatchRows(journal: LaneJournal, batch: ClosedBatch): Promise<JournaledRows> {
+  const { rowBytes } = batch.layout
+  const rows = new Uint8Array(batch.rowCount * rowBytes)
   let count = 0
+  let aggregates: Uint8Array | undefined
   for await (const { entry } of journal.readRange(batch.firstSequence, batch.lastSequence)) {
+    if (entry.kind === EntryKind.SUMMED) aggregates = entry.aggregates
     if (entry.kind !== EntryKind.RECORDS) continue
     if (entry.firstRow !== count || count + entry.count > batch.rowCount) throw rowsDiffer(batch)
-    rows.set(entry.rows, count * SIGNED_RECORD_BYTES)
+    rows.set(entry.rows, count * rowBytes)
     count += entry.count
   }
   if (count !== batch.rowCount) throw rowsDiffer(batch)
-  return rows
+  return { rows, aggregates }
 }
 
 /** Brings a state that stands before `batch` to its end, in one go so that nobody sees it half-way, and checks that it got there. */
@@ -36,7 +45,7 @@ export async function settleBatch(
   for (const { record } of batch.forced.entries) settlement.settleForced(record, 0)
   for (const { rows, count, verdicts } of entries) {
     for (let row = 0; row < count; row++) {
-      settlement.settle(rows, row * SIGNED_RECORD_BYTES, verdictOf(verdicts, row))
+      settlement.settle(rows, row * batch.layout.rowBytes, verdictOf(batch.verdicts ?? verdicts, row))
     }
   }
   if (Buffer.compare(state.root(), batch.postRoot) !== 0) {

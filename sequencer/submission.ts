@@ -11,10 +11,12 @@ export {
   writeResult,
 } from '../protocol/wire.ts'
 
+import type { SchemeLayout } from '../protocol/scheme.ts'
+
 /** Records of one request, as ingress hands them to the pipeline. */
 export interface Submission {
   readonly lane: number
-  /** `count` × (record 24 ‖ signature 64). The pipeline may keep a reference until it answers. */
+  /** `count` × (record 24 ‖ signature 64 or 192). The pipeline may keep a reference until it answers. */
   readonly rows: Uint8Array
   readonly count: number
 }
@@ -35,7 +37,8 @@ export type SubmissionAnswer =
   | { readonly refusal: Refusal }
   | { readonly refusal?: never; readonly results: Uint8Array; readonly receipts: readonly RangeReceipt[] }
 
-/** What ingress sees of the pipeline behind it. `submit` never rejects for what the records hold. */
+/** What ingress sees of the pipeline behind it. `layoutOf`: how long a lane's rows are; undefined for a lane that is not served here. `submit` never rejects for what the records hold. */
 export interface RecordSink {
+  layoutOf(lane: number): SchemeLayout | undefined
   submit(submission: Submission): Promise<SubmissionAnswer>
 }

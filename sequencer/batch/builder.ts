@@ -1,36 +1,37 @@
 import { Piscina } from 'piscina'
-import type { BlobSidecar } from '../../l1/blobTransaction.ts'
+import { BLOB_BYTES } from '../../protocol/chunk.ts'
+import { Scheme } from '../../protocol/scheme.ts'
 import { BackfeedError } from '../../runtime/errors.ts'
 import type { Logger } from '../../runtime/log.ts'
 import type { BatchData, BatchDataSource } from '../batchData.ts'
 import type { ClosedBatch } from '../closedBatch.ts'
-import { readBatchRows } from '../settleBatch.ts'
-import type { LaneJournal } from '../store/journal.ts'
-import { writeCalldata } from './chunks.ts'
+import { type BuiltLane, batchRowsOf } from './batchRows.ts'
+import { type BatchRows, writeCalldata } from './chunks.ts'
 import type { BatchMetrics } from './metrics.ts'
-import type { BatchTask } from './worker.ts'
+import type { BatchTask, BuiltBatch } from './worker.ts'
 
 /** Batches that wait for the worker: every lane has one under way and perhaps the next. */
 const MAX_QUEUE = 64
 
 export interface BatchBuilderSettings {
   readonly data: 'blob' | 'calldata'
-  readonly journals: ReadonlyMap<number, LaneJournal>
+  readonly lanes: ReadonlyMap<number, BuiltLane>
   readonly log: Logger
   readonly metrics?: BatchMetrics | undefined
 }
 
-/** Turns closed batches into what L1 takes. Rows come from the journal, checked; KZG runs in a thread of its own, loaded once. */
+/** Turns closed batches into what L1 takes. Rows come from the journal, checked; aggregates and KZG are made in a thread of its own. */
 export class BatchBuilder implements BatchDataSource {
   readonly #settings: BatchBuilderSettings
-  readonly #pool: Piscina<BatchTask, BlobSidecar | undefined> | undefined
+  readonly #pool: Piscina<BatchTask, BuiltBatch> | undefined
   /** What was made last in each lane: a batch is asked for again when L1 refused it for a while. */
   readonly #last = new Map<number, { batch: ClosedBatch; data: BatchData }>()
 
   constructor(settings: BatchBuilderSettings) {
     this.#settings = settings
-    if (settings.data === 'blob') {
-      this.#pool = new Piscina<BatchTask, BlobSidecar | undefined>({
+    const hasAggregates = [...settings.lanes.values()].some(({ journal }) => journal.layout.scheme === Scheme.BLS)
+    if (settings.data === 'blob' || hasAggregates) {
+      this.#pool = new Piscina<BatchTask, BuiltBatch>({
         filename: new URL('./worker.ts', import.meta.url).href,
         minThreads: 1,
         maxThreads: 1,
@@ -42,6 +43,7 @@ export class BatchBuilder implements BatchDataSource {
 
   /** Starts loading the KZG setup, which takes seconds; returns at once. */
   warm(): void {
+    if (this.#settings.data !== 'blob') return
     this.#pool?.run({ kind: 'warm' }).catch((error: unknown) => {
       this.#settings.log.error({ err: error }, 'the KZG setup cannot be loaded')
     })
@@ -60,20 +62,28 @@ export class BatchBuilder implements BatchDataSource {
   }
 
   async #make(batch: ClosedBatch): Promise<BatchData> {
-    const journal = this.#settings.journals.get(batch.lane)
-    if (journal === undefined) throw new BackfeedError('LANE_UNKNOWN', `no journal of lane ${batch.lane}`)
+    const lane = this.#settings.lanes.get(batch.lane)
+    if (lane === undefined) throw new BackfeedError('LANE_UNKNOWN', `no journal of lane ${batch.lane}`)
     const startedAt = performance.now()
-    const rows = await readBatchRows(journal, batch)
-    const { preRoots } = batch
-    const laidOut = { rows, preRoots, forcedChunks: batch.forcedChunks }
-    if (this.#pool === undefined) {
-      const { data, dataWords } = writeCalldata(laidOut)
-      this.#settings.metrics?.built(batch.rowCount, data.length, performance.now() - startedAt)
-      return { kind: 'calldata', data, dataWords }
+    const made = await this.#run(await batchRowsOf(lane, batch))
+    const bytes = made.kind === 'blob' ? made.sidecar.blobs.length * BLOB_BYTES : made.data.length
+    this.#settings.metrics?.built(batch.rowCount, bytes, performance.now() - startedAt)
+    return made
+  }
+
+  async #run(batch: BatchRows): Promise<BatchData> {
+    const { data: wanted } = this.#settings
+    if (this.#pool === undefined || (wanted === 'calldata' && batch.layout.scheme === Scheme.P256)) {
+      return { kind: 'calldata', ...writeCalldata(batch) }
     }
-    const sidecar = await this.#pool.run({ kind: 'sidecar', ...laidOut })
-    if (sidecar === undefined) throw new Error('the batch worker made no sidecar')
-    this.#settings.metrics?.built(batch.rowCount, sidecar.blobs.length * 131_072, performance.now() - startedAt)
-    return { kind: 'blob', sidecar, dataWords: sidecar.versionedHashes }
+    const built = await this.#pool.run({ kind: wanted === 'blob' ? 'sidecar' : 'calldata', batch })
+    switch (built.kind) {
+      case 'sidecar':
+        return { kind: 'blob', sidecar: built.sidecar, dataWords: built.sidecar.versionedHashes }
+      case 'calldata':
+        return built
+      default:
+        throw new Error(`the batch worker made ${built.kind} of a batch`)
+    }
   }
 }

@@ -1,13 +1,12 @@
 import { type Hex, keccak256 } from 'viem'
 import { BLOB_BYTES, chunksFor, writeCell } from '../../protocol/chunk.ts'
-import { ROOT_BYTES } from '../../protocol/laneState.ts'
 import { BLOB_CHUNKS } from '../../protocol/limits.ts'
-import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
-import { P256_LAYOUT } from '../../protocol/scheme.ts'
+import { Scheme, type SchemeLayout } from '../../protocol/scheme.ts'
+import { type BlsRows, blsBody } from './blsBody.ts'
 
-export interface BatchRows {
-  /** Whole signed records, 22 a chunk. */
-  readonly rows: Uint8Array
+/** What a batch is made of. It travels to the worker: nothing in it but bytes and numbers. */
+export interface BatchRows extends BlsRows {
+  readonly layout: SchemeLayout
   /** Root before each chunk, 31 bytes. */
   readonly preRoots: readonly Uint8Array[]
   /** Chunks before those of the rows, which hold their preRoot alone. Default 0. */
@@ -27,34 +26,23 @@ export function writeBlobs(batch: BatchRows): Uint8Array[] {
 /** A batch as calldata, chunks one after another, the last cut to its records; and keccak256 of each. */
 export function writeCalldata(batch: BatchRows): { data: Uint8Array; dataWords: Hex[] } {
   const chunkCount = checkedChunkCount(batch)
-  const data = new Uint8Array(chunkCount * ROOT_BYTES + batch.rows.length)
-  const dataWords: Hex[] = []
-  let at = 0
-  for (let k = 0; k < chunkCount; k++) {
-    const body = bodyOf(batch, k)
-    data.set(batch.preRoots[k]!, at)
-    data.set(body, at + ROOT_BYTES)
-    const end = at + ROOT_BYTES + body.length
-    dataWords.push(keccak256(data.subarray(at, end)))
-    at = end
-  }
-  return { data, dataWords }
+  const chunks = Array.from({ length: chunkCount }, (_, k) => Buffer.concat([batch.preRoots[k]!, bodyOf(batch, k)]))
+  return { data: new Uint8Array(Buffer.concat(chunks)), dataWords: chunks.map((chunk) => keccak256(chunk)) }
 }
 
-/** Bytes of calldata that so many rows take at most. */
-export function calldataBytes(rowCount: number): number {
-  return chunksFor(P256_LAYOUT, rowCount) * ROOT_BYTES + rowCount * SIGNED_RECORD_BYTES
-}
-
-function bodyOf({ rows, forcedChunks = 0 }: BatchRows, k: number): Uint8Array {
+/** Of chunk k: cut to what its records take, so nothing for a forced one. */
+export function bodyOf(batch: BatchRows, k: number): Uint8Array {
+  const { layout, rows, forcedChunks = 0 } = batch
   const own = k - forcedChunks
-  return own < 0 ? rows.subarray(0, 0) : rows.subarray(own * P256_LAYOUT.bodyBytes, (own + 1) * P256_LAYOUT.bodyBytes)
+  if (own < 0 || rows.length === 0) return rows.subarray(0, 0)
+  if (layout.scheme === Scheme.BLS) return blsBody(batch, own)
+  return rows.subarray(own * layout.bodyBytes, (own + 1) * layout.bodyBytes)
 }
 
-function checkedChunkCount({ rows, preRoots, forcedChunks = 0 }: BatchRows): number {
+function checkedChunkCount({ layout, rows, preRoots, forcedChunks = 0 }: BatchRows): number {
   // A batch that holds nothing is a chunk of padding.
-  const chunkCount = Math.max(1, forcedChunks + chunksFor(P256_LAYOUT, rows.length / SIGNED_RECORD_BYTES))
-  if (rows.length % SIGNED_RECORD_BYTES !== 0 || preRoots.length !== chunkCount) {
+  const chunkCount = Math.max(1, forcedChunks + chunksFor(layout, rows.length / layout.rowBytes))
+  if (rows.length % layout.rowBytes !== 0 || preRoots.length !== chunkCount) {
     throw new RangeError(`${rows.length} bytes of records and ${preRoots.length} pre-roots do not make a batch`)
   }
   return chunkCount

@@ -1,4 +1,5 @@
 import { RESULT_BYTES, type ResultCode, resultName } from '../../protocol/wire.ts'
+import type { SchemeLayout } from '../../protocol/scheme.ts'
 import type { Logger } from '../../runtime/log.ts'
 import { INGRESS_RETRY_AFTER_MS } from '../limits.ts'
 import type { RecordSink, Submission, SubmissionAnswer } from '../submission.ts'
@@ -37,6 +38,11 @@ export class Intake {
     const message =
       entered === 'OVERLOADED' ? 'too many records are waiting' : 'too many records of this sender are waiting'
     return { refusal: { code: entered, message, retryAfterMs: INGRESS_RETRY_AFTER_MS } }
+  }
+
+  /** How a lane's rows are laid out; undefined for a lane that is not served here. */
+  layoutOf(lane: number): SchemeLayout | undefined {
+    return this.#parts.sink.layoutOf(lane)
   }
 
   /** Never rejects. The ticket is given back when the pipeline has answered, whether or not anybody still waits for it. */

@@ -1,6 +1,8 @@
-import { P256_SIGNATURE_BYTES, RECORD_BYTES } from '../../protocol/limits.ts'
-import { type DischargeRecord, encodeRecord, fieldOutOfRange, SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
+import { BLS_SIGNATURE_BYTES, P256_SIGNATURE_BYTES, RECORD_BYTES } from '../../protocol/limits.ts'
+import { type DischargeRecord, encodeRecord, fieldOutOfRange } from '../../protocol/record.ts'
+import { Scheme, type SchemeLayout } from '../../protocol/scheme.ts'
 import { MAX_REQUEST_RECORDS } from '../../protocol/wire.ts'
+import { COMPRESSED_FLAG, COMPRESSED_SIGNATURE_BYTES, FLAG_BITS } from '../compressedSignature.ts'
 
 export interface JsonFault {
   readonly code: 'BAD_JSON' | 'BAD_RECORD' | 'TOO_MANY_RECORDS'
@@ -13,11 +15,11 @@ export type JsonRows = { readonly rows: Uint8Array; readonly count: number } | {
 const FIELDS = ['evse', 'contract', 'start', 'intervals', 'energyWh', 'meterEndWh', 'socDrop', 'tempC'] as const
 
 /**
- * `{records: [{record: "0x<48 hex>" | {evse, …}, signature: "0x<128 hex>"}]}` as rows. Checked by hand and not by a schema: this runs a
+ * `{records: [{record: "0x<48 hex>" | {evse, …}, signature: "0x<128 hex>"}]}` as rows of the lane; a BLS signature has 192 digits, or 384. Checked by hand and not by a schema: this runs a
  * thousand times a request, and the first thing wrong is all that is said. Keys that are not known are refused, since a misspelt field would
  * otherwise look like a missing one.
  */
-export function parseJsonRecords(text: string): JsonRows {
+export function parseJsonRecords(text: string, layout: SchemeLayout): JsonRows {
   let body: unknown
   try {
     body = JSON.parse(text)
@@ -30,9 +32,9 @@ export function parseJsonRecords(text: string): JsonRows {
   if (records.length > MAX_REQUEST_RECORDS) {
     return { fault: { code: 'TOO_MANY_RECORDS', message: `a request holds at most ${MAX_REQUEST_RECORDS} records` } }
   }
-  const rows = new Uint8Array(records.length * SIGNED_RECORD_BYTES)
+  const rows = new Uint8Array(records.length * layout.rowBytes)
   for (let i = 0; i < records.length; i++) {
-    const wrong = writeRow(rows, i * SIGNED_RECORD_BYTES, records[i])
+    const wrong = writeRow({ rows, at: i * layout.rowBytes, scheme: layout.scheme }, records[i])
     if (wrong !== undefined) return badRecord(`records[${i}]${wrong.at}`, wrong.why)
   }
   return { rows, count: records.length }
@@ -43,7 +45,13 @@ interface Wrong {
   readonly why: string
 }
 
-function writeRow(rows: Uint8Array<ArrayBuffer>, at: number, item: unknown): Wrong | undefined {
+interface Row {
+  readonly rows: Uint8Array<ArrayBuffer>
+  readonly at: number
+  readonly scheme: Scheme
+}
+
+function writeRow({ rows, at, scheme }: Row, item: unknown): Wrong | undefined {
   if (!isObject(item)) return { at: '', why: 'expected an object' }
   for (const key in item) if (key !== 'record' && key !== 'signature') return { at: '', why: 'has an unknown key' }
   const { record, signature } = item
@@ -53,10 +61,24 @@ function writeRow(rows: Uint8Array<ArrayBuffer>, at: number, item: unknown): Wro
     const wrong = writeRecordObject(rows, at, record)
     if (wrong !== undefined) return wrong
   }
-  if (typeof signature !== 'string' || !writeHex(rows, at + RECORD_BYTES, P256_SIGNATURE_BYTES, signature)) {
-    return { at: '.signature', why: 'expected 0x and 128 hex digits, r ‖ s' }
+  const write = scheme === Scheme.BLS ? writeBlsSignature : writeP256Signature
+  const why = typeof signature === 'string' ? write(rows, at + RECORD_BYTES, signature) : 'expected a string'
+  return why === undefined ? undefined : { at: '.signature', why }
+}
+
+function writeP256Signature(rows: Uint8Array, at: number, text: string): string | undefined {
+  return writeHex(rows, at, P256_SIGNATURE_BYTES, text) ? undefined : 'expected 0x and 128 hex digits, r ‖ s'
+}
+
+/** Whether the point is one, the verifier says: finding out here would hold this thread. */
+function writeBlsSignature(rows: Uint8Array, at: number, text: string): string | undefined {
+  if (writeHex(rows, at, COMPRESSED_SIGNATURE_BYTES, text)) {
+    return (rows[at]! & COMPRESSED_FLAG) !== 0 ? undefined : '96 bytes without the flag of a compressed point'
   }
-  return undefined
+  if (!writeHex(rows, at, BLS_SIGNATURE_BYTES, text)) {
+    return 'expected 0x and 192 hex digits, compressed, or 384, uncompressed'
+  }
+  return (rows[at]! & FLAG_BITS) === 0 ? undefined : '192 bytes with flags that no uncompressed point has'
 }
 
 function writeRecordObject(rows: Uint8Array<ArrayBuffer>, at: number, record: unknown): Wrong | undefined {

@@ -3,16 +3,12 @@ import { INTERVAL_SECONDS } from '../../protocol/limits.ts'
 import { Outcome } from '../../protocol/outcome.ts'
 import { rangeReceiptJson } from '../../protocol/receiptJson.ts'
 import { encodeReceipts } from '../../protocol/receiptWire.ts'
-import { recordEvse, recordStart, SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
+import { recordEvse, recordStart } from '../../protocol/record.ts'
+import { BLS_LAYOUT, type SchemeLayout } from '../../protocol/scheme.ts'
 import { MAX_REQUEST_RECORDS, RESULT_BYTES, type ResultCode, readResult } from '../../protocol/wire.ts'
 import { hostKey } from '../hostConnections.ts'
 import { type HttpProblem, type Routes, sendProblem } from '../httpServer.ts'
-import {
-  HTTP_ANSWER_TIMEOUT_MS,
-  HTTP_MAX_BINARY_BYTES,
-  HTTP_MAX_JSON_BYTES,
-  INGRESS_RETRY_AFTER_MS,
-} from '../limits.ts'
+import { HTTP_ANSWER_TIMEOUT_MS, httpMaxBinaryBytes, httpMaxJsonBytes, INGRESS_RETRY_AFTER_MS } from '../limits.ts'
 import type { LaneQueries } from '../queries.ts'
 import type { Submission, SubmissionAnswer } from '../submission.ts'
 import type { Ticket } from './admission.ts'
@@ -36,6 +32,8 @@ declare module 'fastify' {
     ticket: Ticket | undefined
     /** The handler answers for the ticket from here on. */
     ticketTaken: boolean
+    /** Of the lane that the path names; undefined until it is known to be served here. */
+    lane: { readonly id: number; readonly layout: SchemeLayout } | undefined
   }
 }
 
@@ -45,36 +43,46 @@ export function recordRoutes(parts: RecordRoutesParts): Routes {
     void app.register(async (scope) => {
       scope.decorateRequest('ticket', undefined)
       scope.decorateRequest('ticketTaken', false)
+      scope.decorateRequest('lane', undefined)
       addParsers(scope)
       scope.addHook('onRequest', async (request, reply) => {
-        const problem = problemOfHead(request) ?? admit(parts.intake, request, reply)
+        const problem = findLane(parts.intake, request) ?? problemOfHead(request) ?? admit(parts.intake, request, reply)
         if (problem === undefined) return
         // What is not going to be read must not be sent: without this the peer may go on pouring a body of any length.
-        if (problem.status === 411 || problem.status === 413) reply.header('connection', 'close')
+        if (problem.status === 404 || problem.status === 411 || problem.status === 413)
+          reply.header('connection', 'close')
         return sendProblem(reply, problem)
       })
-      scope.post<{ Params: { lane: string } }>('/v1/lanes/:lane/records', (request, reply) =>
-        serve(parts, request, reply, request.params.lane),
-      )
+      scope.post('/v1/lanes/:lane/records', (request, reply) => serve(parts, request, reply))
     })
 }
 
 function addParsers(scope: FastifyInstance): void {
   scope.addContentTypeParser(
     BINARY,
-    { parseAs: 'buffer', bodyLimit: HTTP_MAX_BINARY_BYTES },
-    (_request: FastifyRequest, body: Buffer, done) =>
-      done(null, { rows: body, count: body.length / SIGNED_RECORD_BYTES } satisfies JsonRows),
+    { parseAs: 'buffer', bodyLimit: httpMaxBinaryBytes(BLS_LAYOUT) },
+    (request: FastifyRequest, body: Buffer, done) =>
+      done(null, { rows: body, count: body.length / request.lane!.layout.rowBytes } satisfies JsonRows),
   )
   scope.addContentTypeParser(
     JSON_TYPE,
-    { parseAs: 'buffer', bodyLimit: HTTP_MAX_JSON_BYTES },
-    (_request: FastifyRequest, body: Buffer, done) => done(null, parseJsonRecords(body.toString('utf8'))),
+    { parseAs: 'buffer', bodyLimit: httpMaxJsonBytes(BLS_LAYOUT) },
+    (request: FastifyRequest, body: Buffer, done) =>
+      done(null, parseJsonRecords(body.toString('utf8'), request.lane!.layout)),
   )
+}
+
+function findLane(intake: Intake, request: FastifyRequest): HttpProblem | undefined {
+  const id = parseLane((request.params as { lane: string }).lane)
+  const layout = id === undefined ? undefined : intake.layoutOf(id)
+  if (id === undefined || layout === undefined) return unknownLane
+  request.lane = { id, layout }
+  return undefined
 }
 
 /** What can be said from the headers alone. */
 function problemOfHead(request: FastifyRequest): HttpProblem | undefined {
+  const { layout } = request.lane!
   const type = mediaType(request)
   if (type !== BINARY && type !== JSON_TYPE) {
     const message = `send ${BINARY} or ${JSON_TYPE}`
@@ -90,19 +98,21 @@ function problemOfHead(request: FastifyRequest): HttpProblem | undefined {
   }
   if (type === JSON_TYPE) {
     if (bytes === 0) return { status: 400, code: 'BAD_JSON', message: 'the body is empty' }
-    if (bytes <= HTTP_MAX_JSON_BYTES) return undefined
-    return { status: 413, code: 'BODY_TOO_LARGE', message: `a JSON body takes at most ${HTTP_MAX_JSON_BYTES} bytes` }
+    const most = httpMaxJsonBytes(layout)
+    if (bytes <= most) return undefined
+    return { status: 413, code: 'BODY_TOO_LARGE', message: `a JSON body takes at most ${most} bytes` }
   }
-  if (bytes > HTTP_MAX_BINARY_BYTES) {
+  if (bytes > httpMaxBinaryBytes(layout)) {
     return { status: 413, code: 'TOO_MANY_RECORDS', message: `a request holds at most ${MAX_REQUEST_RECORDS} records` }
   }
-  if (bytes > 0 && bytes % SIGNED_RECORD_BYTES === 0) return undefined
-  return { status: 400, code: 'BAD_LENGTH', message: `the body is 1 or more times ${SIGNED_RECORD_BYTES} bytes` }
+  if (bytes > 0 && bytes % layout.rowBytes === 0) return undefined
+  const message = `the body is 1 or more times the ${layout.rowBytes} bytes of a row in this lane`
+  return { status: 400, code: 'BAD_LENGTH', message }
 }
 
 /** Charges by bytes, as rows, before the body is read: JSON is charged for its bulk until it is known how many records it holds. */
 function admit(intake: Intake, request: FastifyRequest, reply: FastifyReply): HttpProblem | undefined {
-  const charge = Math.ceil(Number(request.headers['content-length']) / SIGNED_RECORD_BYTES)
+  const charge = Math.ceil(Number(request.headers['content-length']) / request.lane!.layout.rowBytes)
   const admitted = intake.admit('http', hostKey(request.ip), charge)
   if (admitted.ticket === undefined) {
     const { code, message, retryAfterMs } = admitted.refusal
@@ -115,21 +125,14 @@ function admit(intake: Intake, request: FastifyRequest, reply: FastifyReply): Ht
   return undefined
 }
 
-async function serve(
-  parts: RecordRoutesParts,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  laneText: string,
-): Promise<FastifyReply> {
+async function serve(parts: RecordRoutesParts, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const parsed = request.body as JsonRows
   if ('fault' in parsed) {
     const { code, message } = parsed.fault
     parts.intake.metrics.refused('http', code)
     return sendProblem(reply, { status: code === 'TOO_MANY_RECORDS' ? 413 : 400, code, message })
   }
-  const lane = parseLane(laneText)
-  if (lane === undefined) return sendProblem(reply, unknownLane)
-
+  const lane = request.lane!.id
   const ticket = request.ticket!
   request.ticketTaken = true
   ticket.shrink(parsed.count)
@@ -161,7 +164,7 @@ function sendResults(
   }
   const items = codes.map((code, i) => {
     const { position, amountMicro } = readResult(results, i * RESULT_BYTES)
-    const row = i * SIGNED_RECORD_BYTES
+    const row = i * request.lane!.layout.rowBytes
     const ended = code === Outcome.UNKNOWN_EVSE && evseEnded(parts, answered.lane, answered.rows, row)
     return { ...recordStatus(code, ended), position, amountMicro }
   })

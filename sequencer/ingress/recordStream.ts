@@ -2,6 +2,7 @@ import type { Stream, StreamMessageEvent } from '@libp2p/interface'
 import { encodeReceipts } from '../../protocol/receiptWire.ts'
 import {
   AnswerStatus,
+  countRows,
   decodeRequest,
   encodeAnswerFrame,
   FrameReader,
@@ -151,7 +152,18 @@ export class RecordStream {
 
   #serve(request: RecordRequest): void {
     const { intake, peer, log } = this.#parts
-    const { requestId, lane, rows, count } = request
+    const { requestId, lane, rows } = request
+    const layout = intake.layoutOf(lane)
+    if (layout === undefined) {
+      intake.metrics.refused('libp2p', 'UNKNOWN_LANE')
+      this.#send(encodeAnswerFrame({ requestId, status: AnswerStatus.UNKNOWN_LANE, retryAfterMs: 0 }))
+      return
+    }
+    const count = countRows(layout, rows)
+    if (count === undefined) {
+      this.#refuseFrame(requestId)
+      return
+    }
     const admitted = intake.admit('libp2p', peer, count)
     if (admitted.ticket === undefined) {
       const { code, retryAfterMs } = admitted.refusal

@@ -1,9 +1,9 @@
 import type { Address } from 'viem'
 import { toHex } from '../../l1/bytes.ts'
 import type { TxManager } from '../../l1/txManager/manager.ts'
-import { P256_CHUNK_RECORDS, RECORD_BYTES, WINDOW_SECONDS } from '../../protocol/limits.ts'
+import { RECORD_BYTES, WINDOW_SECONDS } from '../../protocol/limits.ts'
 import { Outcome } from '../../protocol/outcome.ts'
-import { decodeRecord, SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
+import { decodeRecord } from '../../protocol/record.ts'
 import { requestId } from '../commit/submission.ts'
 import type {
   BatchStage,
@@ -22,7 +22,6 @@ import type { Database } from '../store/database.ts'
 import { EntryKind } from '../store/entry.ts'
 import { findAccepted } from '../store/recordIndex.ts'
 import type { LaneRunner } from './laneRunner.ts'
-import { Scheme } from '../../protocol/scheme.ts'
 
 export interface LaneQueriesParts {
   readonly runners: ReadonlyMap<number, LaneRunner>
@@ -94,7 +93,7 @@ function laneStatus(runner: LaneRunner, operator: Address): LaneStatus {
   return {
     lane: runner.lane,
     zone: rules.zone,
-    scheme: Scheme.P256,
+    scheme: runner.layout.scheme,
     operator,
     accepting: stage.refusal() === undefined,
     accepted: position,
@@ -173,16 +172,17 @@ async function recordLife(
   const batch = runner.stage.book.batchAt(position)
   const batchIndex = batch?.index ?? runner.stage.book.lastIndex + 1
   const forcedChunks = batch?.forcedChunks ?? 0
+  const { rowBytes, chunkRecords } = runner.layout
   for await (const { entry } of runner.journal.readRange(sequence, sequence)) {
     if (entry.kind !== EntryKind.RECORDS || row >= entry.count) break
-    const bytes = entry.rows.subarray(row * SIGNED_RECORD_BYTES, (row + 1) * SIGNED_RECORD_BYTES)
+    const bytes = entry.rows.subarray(row * rowBytes, (row + 1) * rowBytes)
     const rowInBatch = entry.firstRow + row
     const isClosed = batchIndex <= runner.stage.lastClosed
     const { stage, transaction } = isClosed ? progress(parts, runner, batchIndex) : { stage: 'open' as const }
     const headerHash = isClosed ? runner.committer.prepared(batchIndex)?.headerHash : undefined
     const place = {
-      chunk: forcedChunks + Math.floor(rowInBatch / P256_CHUNK_RECORDS),
-      slot: rowInBatch % P256_CHUNK_RECORDS,
+      chunk: forcedChunks + Math.floor(rowInBatch / chunkRecords),
+      slot: rowInBatch % chunkRecords,
     }
     const outcome = runner.stage.book.noOps.get(position) ?? Outcome.SETTLED
     return {

@@ -33,12 +33,12 @@ import { FinalRules } from './finalRules.ts'
 import { LaneIntake } from './laneIntake.ts'
 import { OperatorWatch } from './operatorWatch.ts'
 import { holdsOurRecords, readBatchFromL1, readForcedBatch } from './rebuild.ts'
-import { Scheme } from '../../protocol/scheme.ts'
+import { type SchemeLayout, schemeLayout } from '../../protocol/scheme.ts'
 
 export interface LaneLimits {
   readonly aheadSeconds: number
   readonly maxAgeSeconds: number
-  readonly maxBatchRows: number
+  readonly maxBatchChunks: number
   readonly maxWriteRows: number
   readonly maxQueuedRows: number
   readonly maxBacklog: number
@@ -100,12 +100,13 @@ export class LaneRunner {
       journal: parts.journal,
       database: settings.database,
       view: parts.rules,
+      domain: parts.domain,
       clock: settings.clock,
       receipts: parts.receipts,
       openedAsOf: parts.deriver.history.genesis.header.asOf,
       aheadSeconds: limits.aheadSeconds,
       maxAgeSeconds: limits.maxAgeSeconds,
-      maxBatchRows: limits.maxBatchRows,
+      maxBatchRows: limits.maxBatchChunks * parts.journal.layout.chunkRecords,
       maxWriteRows: limits.maxWriteRows,
       maxBacklog: limits.maxBacklog,
       log: settings.log.child({ stage: 'sequence', lane: settings.lane }),
@@ -136,19 +137,15 @@ export class LaneRunner {
     const deriver = new LaneDeriver({ client, contracts, lane })
     const { events } = await deriver.catchUp(l1.head)
     const { genesis } = deriver.history
-    if (genesis.scheme !== Scheme.P256) {
-      throw new BackfeedError('SCHEME_UNKNOWN', `lane ${lane} has signature scheme ${genesis.scheme}, not P-256`, {
-        exitCode: ExitCode.usage,
-      })
-    }
+    const layout = layoutOf(lane, genesis.scheme)
     const queue = new ForcedView({ client, contracts, lane })
     const rules = await FinalRules.open(await openLaneView({ client, contracts, lane }), queue, l1.final)
     const domain = recordDomain({ chainId: BigInt(client.chain.id), rollup: contracts.rollup, lane })
-    const journal = await LaneJournal.open(database, lane)
+    const journal = await LaneJournal.open(database, { lane, layout })
     try {
       const startedAt = performance.now()
       const openedAsOf = genesis.header.asOf
-      const book = await replayLane({ journal, rules: rules.rules, openedAsOf, now: clock.now() })
+      const book = await replayLane({ journal, rules: rules.rules, domain, openedAsOf, now: clock.now() })
       const prepared = await loadPrepared(database, lane)
       const receipts = new ReceiptDesk({
         lane,
@@ -175,6 +172,10 @@ export class LaneRunner {
     }
   }
 
+  get layout(): SchemeLayout {
+    return this.journal.layout
+  }
+
   get committer(): Committer {
     if (this.#committer === undefined) throw new Error('the lane has not started')
     return this.#committer
@@ -199,7 +200,10 @@ export class LaneRunner {
       data: parts.data,
       database,
       prepared: this.#prepared,
-      holdsOurRecords: (batch, theirs) => holdsOurRecords({ client, contracts, blobs }, this.journal, batch, theirs),
+      holdsOurRecords: (batch, theirs) => {
+        const lane = { journal: this.journal, rules: this.rules.rules }
+        return holdsOurRecords({ client, contracts, blobs }, lane, batch, theirs)
+      },
       insertForced: async (theirs) => {
         const batch = await readForcedBatch({ client, contracts, blobs }, theirs, this.rules)
         return batch === undefined ? 'notYet' : await this.stage.insert(batch)
@@ -252,6 +256,15 @@ export class LaneRunner {
     await this.receipts.flush()
     await this.#committer?.stop()
     this.journal.close()
+  }
+}
+
+function layoutOf(lane: number, scheme: number): SchemeLayout {
+  try {
+    return schemeLayout(scheme)
+  } catch (cause) {
+    const message = `lane ${lane} has a signature scheme that this version does not know`
+    throw new BackfeedError('SCHEME_UNKNOWN', message, { exitCode: ExitCode.usage, cause, details: { scheme } })
   }
 }
 

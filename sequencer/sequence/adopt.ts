@@ -1,5 +1,4 @@
 import { Outcome } from '../../protocol/outcome.ts'
-import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
 import type { ClosedBatch } from '../closedBatch.ts'
 import type { ForcedEntry } from '../forced.ts'
 import type { WriteOperation } from '../store/database.ts'
@@ -18,6 +17,8 @@ export interface AdoptedBatch {
   /** Entries of the forced queue that it takes. */
   readonly forced: readonly ForcedEntry[]
   readonly rows: Uint8Array
+  /** Of each chunk, where the rows have no signatures of their own: 192 bytes in L1's order. */
+  readonly aggregates: Uint8Array | undefined
   readonly rowCount: number
   /** Bit per row: the signature verifies. */
   readonly verdicts: Uint8Array
@@ -29,25 +30,26 @@ export interface AdoptedBatch {
  * Only for a lane that has not begun to accept.
  */
 export async function adoptBatch(book: LaneBook, journal: LaneJournal, adopted: AdoptedBatch): Promise<boolean> {
-  const { asOf, rows, rowCount, verdicts, submittedAt } = adopted
+  const { asOf, rows, rowCount, aggregates, verdicts, submittedAt } = adopted
   const opened = journal.length + 1
+  const recorded = opened + (aggregates === undefined ? 1 : 2)
   const undo = book.mark()
   const nowMs = submittedAt * 1000
   const opening = { asOf, openedAt: submittedAt, openedAtMs: nowMs, firstSequence: opened, isWritten: true }
   const open = book.begin({ ...opening, forced: adopted.forced })
   const operations: WriteOperation[] = []
   for (let row = 0; row < rowCount; row++) {
-    const at = row * SIGNED_RECORD_BYTES
+    const at = row * book.rules.layout.rowBytes
     const valid = ((verdicts[row >>> 3]! >>> (row & 7)) & 1) === 1
     const outcome = open.settlement.settle(rows, at, valid)
     if (outcome === Outcome.SETTLED) {
       const { amountMicro } = open.settlement
-      const place = { position: book.state.position - 1, amountMicro, batch: open.index, sequence: opened + 1, row }
+      const place = { position: book.state.position - 1, amountMicro, batch: open.index, sequence: recorded, row }
       operations.push(recordIndexPut(book.lane, rows, at, place))
     } else if (outcome !== Outcome.EMPTY) book.noOps.set(book.state.position - 1, outcome)
     book.countRow()
   }
-  const batch = book.close(opened + 2, nowMs)
+  const batch = book.close(recorded + 1, nowMs)
   if (!equal(batch.postRoot, adopted.postRoot) || !statesOurRoots(adopted.preRoots, batch)) {
     undo()
     for (const position of book.noOps.keys()) if (position >= batch.firstPosition) book.noOps.delete(position)
@@ -55,6 +57,7 @@ export async function adoptBatch(book: LaneBook, journal: LaneJournal, adopted: 
   }
   const entries: JournalEntry[] = [
     { kind: EntryKind.OPENED, batch: batch.index, asOf, l1Block: adopted.l1Block, forced: batch.forced },
+    ...(aggregates === undefined ? [] : [{ kind: EntryKind.SUMMED, batch: batch.index, aggregates }]),
     {
       kind: EntryKind.RECORDS,
       batch: batch.index,

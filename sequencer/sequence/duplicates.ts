@@ -1,5 +1,4 @@
 import { RECORD_BYTES } from '../../protocol/limits.ts'
-import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
 import type { Database } from '../store/database.ts'
 import type { LaneJournal } from '../store/journal.ts'
 import { findAccepted } from '../store/recordIndex.ts'
@@ -17,7 +16,7 @@ export async function markDuplicates(
   const found = await findAccepted(database, journal.lane, overlaps)
   for (const [i, accepted] of found.entries()) {
     const { work, row } = overlaps[i]!
-    const at = row * SIGNED_RECORD_BYTES
+    const at = row * journal.layout.rowBytes
     if (accepted === undefined || !sameRecord(work.rows, at, accepted.record)) continue
     writeResult(work.results, row * RESULT_BYTES, { ...accepted, code: DUPLICATE })
     metrics?.duplicate()

@@ -4,7 +4,7 @@ import { chunksFor } from '../../protocol/chunk.ts'
 import { forcedChunksFor } from '../../protocol/forced.ts'
 import type { LaneRules } from '../../protocol/laneRules.ts'
 import { LaneState } from '../../protocol/laneState.ts'
-import { INTERVAL_SECONDS, P256_CHUNK_RECORDS } from '../../protocol/limits.ts'
+import { INTERVAL_SECONDS } from '../../protocol/limits.ts'
 import { Outcome } from '../../protocol/outcome.ts'
 import { Settlement } from '../../protocol/settlement.ts'
 import type { ClosedBatch } from '../closedBatch.ts'
@@ -21,6 +21,8 @@ export interface OpenBatch {
   readonly firstSequence: number
   readonly preRoots: Uint8Array[]
   rowCount: number
+  /** Bit a row: what signatures come to, where that is not what the journal says. */
+  verdicts?: Uint8Array | undefined
   lastSequence: number
   /** The journal says that it was opened; before that it is only tried. */
   isWritten: boolean
@@ -98,7 +100,7 @@ export class LaneBook {
   countRow(): void {
     const open = this.open!
     open.rowCount++
-    if (open.rowCount % P256_CHUNK_RECORDS === 0) open.preRoots.push(this.state.root())
+    if (open.rowCount % this.rules.layout.chunkRecords === 0) open.preRoots.push(this.state.root())
   }
 
   close(lastSequence: number, closedAtMs: number): ClosedBatch {
@@ -109,6 +111,7 @@ export class LaneBook {
     const postRoot = open.preRoots[chunkCount] ?? this.state.root()
     const batch: ClosedBatch = {
       lane: this.lane,
+      layout: this.rules.layout,
       index: open.index,
       asOf: open.asOf,
       chunkCount,
@@ -121,6 +124,7 @@ export class LaneBook {
       firstSequence: open.firstSequence,
       lastSequence,
       closedAtMs,
+      verdicts: open.verdicts,
     }
     this.closed.set(batch.index, batch)
     this.lastIndex = batch.index

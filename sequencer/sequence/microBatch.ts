@@ -1,7 +1,6 @@
 import { readU32 } from '../../protocol/bigEndian.ts'
 import { forcedChunksFor } from '../../protocol/forced.ts'
 import { Outcome } from '../../protocol/outcome.ts'
-import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
 import type { ClosedBatch } from '../closedBatch.ts'
 import type { WriteOperation } from '../store/database.ts'
 import type { ForcedEntry } from '../forced.ts'
@@ -69,11 +68,13 @@ export class MicroBatchBuilder {
     outcomes: new Uint32Array(Object.keys(Outcome).length),
     forced: new Uint32Array(Object.keys(Outcome).length),
   }
+  readonly #rowBytes: number
   #segment: Segment | undefined
   #rowsLeft: number
 
   constructor(book: LaneBook, input: MicroBatchInput, rowsAtMost: number) {
     this.#book = book
+    this.#rowBytes = book.rules.layout.rowBytes
     this.#input = input
     this.#rowsLeft = rowsAtMost
   }
@@ -112,7 +113,7 @@ export class MicroBatchBuilder {
 
   #applyRow(work: VerifiedWork, row: number): void {
     const { rows, verdicts, results } = work
-    const at = row * SIGNED_RECORD_BYTES
+    const at = row * this.#rowBytes
     const verdict = verdicts[row]!
     let outcome: Outcome
     if (verdict === 3) outcome = Outcome.EMPTY
@@ -171,11 +172,11 @@ export class MicroBatchBuilder {
     this.#segment ??= {
       batch: open.index,
       firstRow: open.rowCount,
-      rows: new Uint8Array(Math.min(this.#rowsLeft, this.#input.maxRows) * SIGNED_RECORD_BYTES),
+      rows: new Uint8Array(Math.min(this.#rowsLeft, this.#input.maxRows) * this.#rowBytes),
       count: 0,
     }
     const segment = this.#segment
-    segment.rows.set(rows.subarray(at, at + SIGNED_RECORD_BYTES), segment.count++ * SIGNED_RECORD_BYTES)
+    segment.rows.set(rows.subarray(at, at + this.#rowBytes), segment.count++ * this.#rowBytes)
     const place = { position, amountMicro, batch: open.index, sequence: this.#nextSequence(), row: segment.count - 1 }
     this.#result.operations.push(recordIndexPut(book.lane, rows, at, place))
     this.#result.accepted++

@@ -1,6 +1,5 @@
 import type { LaneRules } from '../../protocol/laneRules.ts'
 import { Outcome } from '../../protocol/outcome.ts'
-import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
 import { type ForcedEntry, follows } from '../forced.ts'
 import { dataCorrupted } from '../store/corrupted.ts'
 import {
@@ -9,16 +8,20 @@ import {
   type InsertedEntry,
   type OpenedEntry,
   type RecordsEntry,
+  type SummedEntry,
   verdictOf,
 } from '../store/entry.ts'
 import type { ForcedRun } from '../store/forcedRun.ts'
 import type { LaneJournal, Revision } from '../store/journal.ts'
+import { judgeAggregates } from './keptAggregates.ts'
 import { LaneBook } from './laneBook.ts'
 import { Revisions } from './revisions.ts'
 
 export interface ReplayInput {
   readonly journal: LaneJournal
   readonly rules: LaneRules
+  /** The lane's signing domain. */
+  readonly domain: Uint8Array
   /** `asOf` of the lane's header 0. */
   readonly openedAsOf: number
   readonly now: number
@@ -28,10 +31,11 @@ export interface ReplayInput {
 
 /** Computes where a lane stands from its journal alone. Throws DATA_CORRUPTED rather than reach a state that was never acknowledged. */
 export async function replayLane(input: ReplayInput): Promise<LaneBook> {
-  const { journal, rules, openedAsOf, now, proposed = [] } = input
+  const { journal, rules, domain, openedAsOf, now, proposed = [] } = input
   const book = new LaneBook(journal.lane, rules, openedAsOf)
   const written = await journal.revisions()
-  const replay = new Replay(book, { revisions: new Revisions([...written, ...proposed]), written: journal.length, now })
+  const revisions = new Revisions([...written, ...proposed])
+  const replay = new Replay(book, { revisions, written: journal.length, now, domain })
   let revisionsSeen = 0
   for await (const { sequence, entry } of journal.read()) {
     switch (entry.kind) {
@@ -47,6 +51,9 @@ export async function replayLane(input: ReplayInput): Promise<LaneBook> {
       case EntryKind.REDATED:
       case EntryKind.INSERTED:
         if (written[revisionsSeen++]?.sequence !== sequence) throw replay.wrong(sequence)
+        break
+      case EntryKind.SUMMED:
+        replay.summed(entry, sequence)
         break
       default:
         entry satisfies never
@@ -66,13 +73,17 @@ class Replay {
   /** Entries of the journal; what comes after is only proposed. */
   readonly #written: number
   readonly #now: number
+  readonly #domain: Uint8Array
+  /** Of the open batch, when its rows came back from L1 without their signatures. */
+  #aggregates: Uint8Array | undefined
 
-  constructor(book: LaneBook, input: { revisions: Revisions; written: number; now: number }) {
+  constructor(book: LaneBook, input: { revisions: Revisions; written: number; now: number; domain: Uint8Array }) {
     this.#book = book
     this.#revisions = input.revisions
     this.#insertions = input.revisions.insertions()
     this.#written = input.written
     this.#now = input.now
+    this.#domain = input.domain
   }
 
   opened(entry: OpenedEntry, sequence: number): void {
@@ -83,14 +94,23 @@ class Replay {
     this.#begin(entry, sequence)
   }
 
+  summed(entry: SummedEntry, sequence: number): void {
+    const { open } = this.#book
+    const index = this.#revisions.indexOf(entry.batch, sequence)
+    if (open === undefined || index !== open.index || open.rowCount !== 0) throw this.wrong(sequence)
+    this.#aggregates = entry.aggregates
+  }
+
   records(entry: RecordsEntry, sequence: number): void {
     const book = this.#book
     const { open } = book
     const index = this.#revisions.indexOf(entry.batch, sequence)
     if (open === undefined || index !== open.index || entry.firstRow !== open.rowCount) throw this.wrong(sequence)
+    open.verdicts = this.#judgedAnew(entry, sequence)
+    const verdicts = open.verdicts ?? entry.verdicts
     for (let row = 0; row < entry.count; row++) {
-      const at = row * SIGNED_RECORD_BYTES
-      const outcome = open.settlement.settle(entry.rows, at, verdictOf(entry.verdicts, row))
+      const at = row * book.rules.layout.rowBytes
+      const outcome = open.settlement.settle(entry.rows, at, verdictOf(verdicts, row))
       if (outcome !== Outcome.SETTLED && outcome !== Outcome.EMPTY) book.noOps.set(book.state.position - 1, outcome)
       book.countRow()
     }
@@ -133,6 +153,17 @@ class Replay {
     })
   }
 
+  /**
+   * Single signatures hold whatever the date. A sum is over the records that pass check 1 by the date that the batch had on L1: it may mean
+   * something else by another.
+   */
+  #judgedAnew({ batch, rows, count }: RecordsEntry, sequence: number): Uint8Array | undefined {
+    const dating = this.#revisions.datingOf(batch, sequence)
+    if (this.#aggregates === undefined || dating === undefined) return undefined
+    const lane = { rules: this.#book.rules, domain: this.#domain }
+    return judgeAggregates(lane, { rows, rowCount: count, aggregates: this.#aggregates, asOf: dating.asOf })
+  }
+
   /** A batch that was inserted before this one may have consumed some of its entries. */
   #unconsumed({ start, entries }: ForcedRun, sequence: number): readonly ForcedEntry[] {
     const { forced, forcedWord } = this.#book
@@ -148,6 +179,7 @@ class Replay {
 
   #close(entry: ClosedEntry | InsertedEntry, sequence: number): void {
     const { postRoot } = this.#book.close(sequence, entry.closedAtMs)
+    this.#aggregates = undefined
     if (sequence > this.#written || this.#revisions.isRevisedAfter(entry.batch, sequence)) return
     if (Buffer.compare(postRoot, entry.postRoot) !== 0) {
       throw dataCorrupted(`batch ${entry.batch} of lane ${this.#book.lane} replays to another root than was recorded`)

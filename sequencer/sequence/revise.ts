@@ -24,6 +24,8 @@ export interface ReviseInput {
   readonly book: LaneBook
   readonly journal: LaneJournal
   readonly view: RulesView
+  /** The lane's signing domain. */
+  readonly domain: Uint8Array
   /** `asOf` of the lane's header 0. */
   readonly openedAsOf: number
   readonly now: number
@@ -118,7 +120,7 @@ function lastOf(book: LaneBook): number {
 }
 
 async function propose(input: ReviseInput, revisions: readonly (InsertedEntry | RedatedEntry)[]): Promise<LaneBook> {
-  const { journal, view, openedAsOf, now } = input
+  const { journal, view, domain, openedAsOf, now } = input
   const proposed = revisions.map((revision, i) => ({ ...revision, sequence: journal.length + 1 + i }))
-  return await replayLane({ journal, rules: view.rules, openedAsOf, now, proposed })
+  return await replayLane({ journal, rules: view.rules, domain, openedAsOf, now, proposed })
 }

@@ -24,11 +24,13 @@ export interface SequenceSettings {
   readonly view: RulesView
   readonly clock: Clock
   readonly receipts: ReceiptIssuer
+  /** The lane's signing domain. */
+  readonly domain: Uint8Array
   readonly openedAsOf: number
   readonly aheadSeconds: number
   /** An open batch is closed at this age, so that a quiet lane is posted too. */
   readonly maxAgeSeconds: number
-  /** Rows of one batch: 22 × 64 × blobs. */
+  /** Rows of one batch: 22 × 64 × blobs, or 64 × 64 × blobs. */
   readonly maxBatchRows: number
   /** Rows made durable by one write. */
   readonly maxWriteRows: number
@@ -331,8 +333,8 @@ export class SequenceStage {
   }
 
   #reviseInput(): ReviseInput {
-    const { journal, view, openedAsOf, clock } = this.#settings
-    return { book: this.#book, journal, view, openedAsOf, now: clock.now(), asOf: this.asOfNow() }
+    const { journal, view, domain, openedAsOf, clock } = this.#settings
+    return { book: this.#book, journal, view, domain, openedAsOf, now: clock.now(), asOf: this.asOfNow() }
   }
 
   async #revise({ entries, book }: Revised): Promise<void> {

@@ -1,22 +1,23 @@
 import { createHash } from 'node:crypto'
 import { readU16, readU32, readU48, readU64, writeU16, writeU32, writeU48, writeU64 } from '../../protocol/bigEndian.ts'
 import { ROOT_BYTES } from '../../protocol/laneState.ts'
-import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
+import { BLS_SIGNATURE_BYTES } from '../../protocol/limits.ts'
 import { type ForcedRun, forcedBytes, readForced, writeForced } from './forcedRun.ts'
 import type { Bytes } from './keys.ts'
 
 // A journal entry: kind u8 | bodyLength u32 | hash of the entry before 32 | body | SHA-256 of (lane u32 | sequence u64 | all of it) 32
 //
 //   OPENED    batch u64 | asOf u32 | l1Block u64 | forced
-//   RECORDS   batch u64 | firstRow u32 | writtenAt u48 (ms) | count u16 | ⌈count / 8⌉ verdict bits (lowest first) | count × signed record 88
+//   RECORDS   batch u64 | firstRow u32 | writtenAt u48 (ms) | count u16 | ⌈count / 8⌉ verdict bits (lowest first) | count × row 88 or 216
 //   CLOSED    batch u64 | postRoot 31 | rowCount u32 | closedAt u48 (ms)
 //   REDATED   firstBatch u64 | lastBatch u64 | asOf u32 | l1Block u64
 //   INSERTED  batch u64 | asOf u32 | l1Block u64 | postRoot 31 | closedAt u48 (ms) | forced
+//   SUMMED    batch u64 | n × sum of a chunk's signatures 192 (L1's order), before the rows
 //   forced    start u64 | count u8 | count × (record 24 ‖ entry word 32)
 //
 // Verdict bits are what signatures came to, so that a replay needs no cryptography and the lane rebuilt from L1 may hold bad ones.
 
-export const EntryKind = { OPENED: 1, RECORDS: 2, CLOSED: 3, REDATED: 4, INSERTED: 5 } as const
+export const EntryKind = { OPENED: 1, RECORDS: 2, CLOSED: 3, REDATED: 4, INSERTED: 5, SUMMED: 6 } as const
 
 export interface OpenedEntry {
   readonly kind: typeof EntryKind.OPENED
@@ -72,7 +73,14 @@ export interface InsertedEntry {
   readonly forced: ForcedRun
 }
 
-export type JournalEntry = OpenedEntry | RecordsEntry | ClosedEntry | RedatedEntry | InsertedEntry
+/** The rows of the batch came back from L1, which of BLS signatures has only a sum a chunk: theirs are zeros. */
+export interface SummedEntry {
+  readonly kind: typeof EntryKind.SUMMED
+  readonly batch: number
+  readonly aggregates: Bytes
+}
+
+export type JournalEntry = OpenedEntry | RecordsEntry | ClosedEntry | RedatedEntry | InsertedEntry | SummedEntry
 
 export const HASH_BYTES = 32
 const HEADER_BYTES = 5 + HASH_BYTES
@@ -81,15 +89,17 @@ export const MAX_ENTRY_ROWS = 0xffff
 export interface EntryPlace {
   readonly lane: number
   readonly sequence: number
+  /** Of the lane's scheme. */
+  readonly rowBytes: number
 }
 
 export function sealEntry(entry: JournalEntry, place: EntryPlace, previousHash: Bytes): { value: Bytes; hash: Bytes } {
-  const bodyLength = bodyBytes(entry)
+  const bodyLength = bodyBytes(entry, place.rowBytes)
   const value = new Uint8Array(HEADER_BYTES + bodyLength + HASH_BYTES)
   value[0] = entry.kind
   writeU32(value, 1, bodyLength)
   value.set(previousHash, 5)
-  writeBody(entry, value, HEADER_BYTES)
+  writeBody(entry, value.subarray(0, HEADER_BYTES + bodyLength), HEADER_BYTES)
   const hash = hashEntry(value, place)
   value.set(hash, HEADER_BYTES + bodyLength)
   return { value, hash }
@@ -107,7 +117,7 @@ export function openEntry(
   if (Buffer.compare(value.subarray(5, HEADER_BYTES), previousHash) !== 0) return undefined
   const hash = hashEntry(value, place)
   if (Buffer.compare(value.subarray(HEADER_BYTES + bodyLength), hash) !== 0) return undefined
-  const entry = readBody(value[0]!, value.subarray(HEADER_BYTES, HEADER_BYTES + bodyLength))
+  const entry = readBody(value[0]!, value.subarray(HEADER_BYTES, HEADER_BYTES + bodyLength), place.rowBytes)
   return entry === undefined ? undefined : { entry, hash }
 }
 
@@ -125,18 +135,20 @@ function hashEntry(value: Bytes, place: EntryPlace): Bytes {
     .digest()
 }
 
-function bodyBytes(entry: JournalEntry): number {
+function bodyBytes(entry: JournalEntry, rowBytes: number): number {
   switch (entry.kind) {
     case EntryKind.OPENED:
       return 20 + forcedBytes(entry.forced)
     case EntryKind.RECORDS:
-      return 20 + Math.ceil(entry.count / 8) + entry.count * SIGNED_RECORD_BYTES
+      return 20 + Math.ceil(entry.count / 8) + entry.count * rowBytes
     case EntryKind.CLOSED:
       return 18 + ROOT_BYTES
     case EntryKind.REDATED:
       return 28
     case EntryKind.INSERTED:
       return 26 + ROOT_BYTES + forcedBytes(entry.forced)
+    case EntryKind.SUMMED:
+      return 8 + entry.aggregates.length
     default:
       return entry satisfies never
   }
@@ -158,7 +170,7 @@ function writeBody(entry: JournalEntry, into: Bytes, at: number): void {
       writeU48(into, at + 12, entry.writtenAtMs)
       writeU16(into, at + 18, entry.count)
       into.set(entry.verdicts.subarray(0, bits), at + 20)
-      into.set(entry.rows.subarray(0, entry.count * SIGNED_RECORD_BYTES), at + 20 + bits)
+      into.set(entry.rows.subarray(0, into.length - at - 20 - bits), at + 20 + bits)
       return
     }
     case EntryKind.CLOSED:
@@ -181,12 +193,16 @@ function writeBody(entry: JournalEntry, into: Bytes, at: number): void {
       writeU48(into, at + 20 + ROOT_BYTES, entry.closedAtMs)
       writeForced(entry.forced, into, at + 26 + ROOT_BYTES)
       return
+    case EntryKind.SUMMED:
+      writeU64(into, at, entry.batch)
+      into.set(entry.aggregates, at + 8)
+      return
     default:
       entry satisfies never
   }
 }
 
-function readBody(kind: number, body: Bytes): JournalEntry | undefined {
+function readBody(kind: number, body: Bytes, rowBytes: number): JournalEntry | undefined {
   switch (kind) {
     case EntryKind.OPENED: {
       const forced = readForced(body, 20)
@@ -197,7 +213,7 @@ function readBody(kind: number, body: Bytes): JournalEntry | undefined {
       if (body.length < 20) return undefined
       const count = readU16(body, 18)
       const bits = Math.ceil(count / 8)
-      if (body.length !== 20 + bits + count * SIGNED_RECORD_BYTES) return undefined
+      if (body.length !== 20 + bits + count * rowBytes) return undefined
       return {
         kind,
         batch: readU64(body, 0),
@@ -239,6 +255,9 @@ function readBody(kind: number, body: Bytes): JournalEntry | undefined {
         forced,
       }
     }
+    case EntryKind.SUMMED:
+      if (body.length < 8 || (body.length - 8) % BLS_SIGNATURE_BYTES !== 0) return undefined
+      return { kind, batch: readU64(body, 0), aggregates: body.subarray(8) }
     default:
       return undefined
   }

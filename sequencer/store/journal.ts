@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { readU64, writeU64 } from '../../protocol/bigEndian.ts'
+import type { SchemeLayout } from '../../protocol/scheme.ts'
 import { dataCorrupted } from './corrupted.ts'
 import type { Database, WriteOperation } from './database.ts'
 import {
   EntryKind,
+  type EntryPlace,
   HASH_BYTES,
   type InsertedEntry,
   type JournalEntry,
@@ -22,6 +24,12 @@ export interface SequencedEntry {
 
 export type Revision = (RedatedEntry | InsertedEntry) & { readonly sequence: number }
 
+export interface JournaledLane {
+  readonly lane: number
+  /** How long its rows are. */
+  readonly layout: SchemeLayout
+}
+
 const EMPTY_HEAD: Head = { sequence: 0, hash: new Uint8Array(HASH_BYTES) }
 
 /**
@@ -30,22 +38,25 @@ const EMPTY_HEAD: Head = { sequence: 0, hash: new Uint8Array(HASH_BYTES) }
  */
 export class LaneJournal {
   readonly lane: number
+  readonly layout: SchemeLayout
   readonly #database: Database
   readonly #headFile: HeadFile
   #head: Head
 
-  private constructor(database: Database, lane: number, headFile: HeadFile, head: Head) {
+  private constructor(database: Database, { lane, layout }: JournaledLane, headFile: HeadFile, head: Head) {
     this.#database = database
     this.lane = lane
+    this.layout = layout
     this.#headFile = headFile
     this.#head = head
   }
 
-  static async open(database: Database, lane: number): Promise<LaneJournal> {
+  static async open(database: Database, of: JournaledLane): Promise<LaneJournal> {
+    const { lane } = of
     const headFile = new HeadFile(join(database.folder, `head-${lane}`))
     try {
       const head = await checkedHead(database, lane, headFile)
-      return new LaneJournal(database, lane, headFile, head)
+      return new LaneJournal(database, of, headFile, head)
     } catch (error) {
       headFile.close()
       throw error
@@ -62,7 +73,7 @@ export class LaneJournal {
     let { sequence, hash } = this.#head
     const operations: WriteOperation[] = []
     for (const entry of entries) {
-      const sealed = sealEntry(entry, { lane: this.lane, sequence: ++sequence }, hash)
+      const sealed = sealEntry(entry, this.#place(++sequence), hash)
       hash = sealed.hash
       operations.push({ type: 'put', key: numberedKey(Table.ENTRY, this.lane, sequence), value: sealed.value })
       if (entry.kind === EntryKind.REDATED || entry.kind === EntryKind.INSERTED) {
@@ -107,7 +118,7 @@ export class LaneJournal {
     const from = tableKey(Table.ENTRY, this.lane)
     for await (const [key, value] of this.#database.entries(from, tableKey(Table.ENTRY, this.lane + 1))) {
       if (sequence === head.sequence) break
-      const opened = openEntry(value, { lane: this.lane, sequence: sequence + 1 }, hash)
+      const opened = openEntry(value, this.#place(sequence + 1), hash)
       if (numberOfKey(key) !== sequence + 1 || opened === undefined) {
         throw dataCorrupted(`entry ${sequence + 1} of lane ${this.lane}'s journal`, { lane: this.lane })
       }
@@ -128,7 +139,7 @@ export class LaneJournal {
     let previous: Bytes | undefined
     for await (const [key, value] of this.#database.entries(start, end)) {
       previous ??= value.slice(5, 5 + HASH_BYTES)
-      const opened = openEntry(value, { lane: this.lane, sequence }, previous)
+      const opened = openEntry(value, this.#place(sequence), previous)
       if (numberOfKey(key) !== sequence || opened === undefined) {
         throw dataCorrupted(`entry ${sequence} of lane ${this.lane}'s journal`, { lane: this.lane })
       }
@@ -157,6 +168,10 @@ export class LaneJournal {
 
   close(): void {
     this.#headFile.close()
+  }
+
+  #place(sequence: number): EntryPlace {
+    return { lane: this.lane, sequence, rowBytes: this.layout.rowBytes }
   }
 }
 

@@ -1,22 +1,29 @@
-import type { KeyObject } from 'node:crypto'
 import { readU32 } from '../../protocol/bigEndian.ts'
 import { MAX_SLOTS } from '../../protocol/limits.ts'
-import { parseP256Key } from '../../protocol/p256.ts'
 
-interface CachedKey {
+interface CachedKey<K> {
   readonly bytes: Uint8Array
-  readonly key: KeyObject | undefined
+  readonly key: K | undefined
+}
+
+export interface KeyKind<K> {
+  /** A multiple of 4. */
+  readonly bytes: number
+  /** Undefined for what is no key: then no signature verifies. */
+  parse(bytes: Uint8Array): K | undefined
 }
 
 /**
  * Parsed keys by (lane, slot). The key's bytes are compared at every use, so a slot never answers for another key. Full, it
  * drops the key parsed longest ago: parsing costs about as much as one verification, so a cleverer order would not pay.
  */
-export class KeyCache {
-  readonly #keys = new Map<number, CachedKey>()
+export class KeyCache<K> {
+  readonly #keys = new Map<number, CachedKey<K>>()
   readonly #maxKeys: number
+  readonly #kind: KeyKind<K>
 
-  constructor(maxKeys: number) {
+  constructor(kind: KeyKind<K>, maxKeys: number) {
+    this.#kind = kind
     this.#maxKeys = maxKeys
   }
 
@@ -24,13 +31,13 @@ export class KeyCache {
     return this.#keys.size
   }
 
-  get(domain: number, slot: number, rows: Uint8Array, at: number): KeyObject | undefined {
+  get(domain: number, slot: number, rows: Uint8Array, at: number): K | undefined {
     const name = domain * MAX_SLOTS + slot
     const held = this.#keys.get(name)
     if (held !== undefined && sameKey(held.bytes, rows, at)) return held.key
-    const bytes = new Uint8Array(64)
-    bytes.set(rows.subarray(at, at + 64))
-    const key = parseP256Key(bytes)
+    const bytes = new Uint8Array(this.#kind.bytes)
+    bytes.set(rows.subarray(at, at + bytes.length))
+    const key = this.#kind.parse(bytes)
     if (held === undefined && this.#keys.size >= this.#maxKeys) {
       for (const oldest of this.#keys.keys()) {
         this.#keys.delete(oldest)
@@ -43,6 +50,6 @@ export class KeyCache {
 }
 
 function sameKey(bytes: Uint8Array, rows: Uint8Array, at: number): boolean {
-  for (let i = 0; i < 64; i += 4) if (readU32(bytes, i) !== readU32(rows, at + i)) return false
+  for (let i = 0; i < bytes.length; i += 4) if (readU32(bytes, i) !== readU32(rows, at + i)) return false
   return true
 }

@@ -1,16 +1,25 @@
 import { Piscina } from 'piscina'
 import { readU32 } from '../../protocol/bigEndian.ts'
 import { EVSE_POSITION_AT } from '../../protocol/descriptor.ts'
-import { INTERVAL_SECONDS, P256_EVSE_DESCRIPTOR_BYTES } from '../../protocol/limits.ts'
-import { isEmptyRecord, SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
+import { INTERVAL_SECONDS, RECORD_BYTES } from '../../protocol/limits.ts'
+import { isEmptyRecord } from '../../protocol/record.ts'
+import { Scheme, type SchemeLayout } from '../../protocol/scheme.ts'
+import { COMPRESSED_FLAG } from '../compressedSignature.ts'
 import type { VerifyMetrics } from './metrics.ts'
-import { allocateSlabs, ROW_BYTES, ROW_KEY, ROW_PLACE, type Slabs, type VerifyTask, type WorkerSetup } from './slab.ts'
+import {
+  allocateSlabs,
+  PLACE_BYTES,
+  ROW_SIGNATURE,
+  rowShape,
+  type Slabs,
+  type VerifyTask,
+  type WorkerSetup,
+} from './slab.ts'
 import { Verdict, type Verifier, type VerifyJob } from './verifier.ts'
-import { P256_LAYOUT } from '../../protocol/scheme.ts'
-
-const KEY_BYTES = P256_LAYOUT.keyBytes
 
 export interface PoolSettings {
+  /** Of the lanes' signatures; it names the engine: OpenSSL for P-256, blst for BLS12-381. */
+  readonly layout: SchemeLayout
   readonly workers: number
   /** Rows of one task. */
   readonly rowsPerSlab: number
@@ -39,7 +48,19 @@ interface Filling {
   count: number
 }
 
-/** P-256 by OpenSSL in worker threads, over slabs of shared memory. */
+interface Engine {
+  readonly worker: URL
+  /** While so many tasks of a worker are under way, a slab goes on filling past its time. */
+  readonly gatherWhile: number
+}
+
+const ENGINES: Readonly<Record<Scheme, Engine>> = {
+  [Scheme.P256]: { worker: new URL('./p256Worker.ts', import.meta.url), gatherWhile: Number.POSITIVE_INFINITY },
+  // Alone a signature costs twice what it does among many: what comes while the worker is busy is its next task.
+  [Scheme.BLS]: { worker: new URL('./blsWorker.ts', import.meta.url), gatherWhile: 1 },
+}
+
+/** Signatures of one scheme in worker threads, over slabs of shared memory. */
 export class VerifyPool implements Verifier {
   readonly #settings: PoolSettings
   readonly #slabs: Slabs
@@ -49,18 +70,23 @@ export class VerifyPool implements Verifier {
   readonly #filling = new Map<number, Filling>()
   readonly #owners: (Pending | undefined)[]
   readonly #ownerRow: Uint32Array
+  readonly #gatherWhile: number
+  #underWay = 0
+  #isDue = false
   #timer: NodeJS.Timeout | undefined
 
   constructor(settings: PoolSettings) {
     this.#settings = settings
-    const { slabs, rowsPerSlab, workers } = settings
-    this.#slabs = allocateSlabs({ slabs, rowsPerSlab })
+    const { layout, slabs, rowsPerSlab, workers } = settings
+    const engine = ENGINES[layout.scheme]
+    this.#gatherWhile = engine.gatherWhile * workers
+    this.#slabs = allocateSlabs({ slabs, rowsPerSlab, row: rowShape(layout) })
     this.#free = Array.from({ length: slabs }, (_, i) => slabs - 1 - i)
     this.#owners = new Array(slabs * rowsPerSlab).fill(undefined)
     this.#ownerRow = new Uint32Array(slabs * rowsPerSlab)
     for (const lane of settings.domains.keys()) this.#domainOf.set(lane, this.#domainOf.size)
     this.#pool = new Piscina<VerifyTask, void>({
-      filename: new URL('./worker.ts', import.meta.url).href,
+      filename: engine.worker.href,
       minThreads: workers,
       maxThreads: workers,
       // The next task lies ready when one ends.
@@ -83,10 +109,11 @@ export class VerifyPool implements Verifier {
   verify(job: VerifyJob): Promise<void> {
     const domain = this.#domainOf.get(job.lane)
     if (domain === undefined) throw new Error(`no signing domain for lane ${job.lane}`)
+    const { rowBytes } = this.#settings.layout
     return new Promise((resolve, reject) => {
       const pending: Pending = { job, left: 1, resolve, reject }
       for (let row = 0; row < job.count; row++) {
-        const verdict = admit(job, row * SIGNED_RECORD_BYTES)
+        const verdict = admit(job, row * rowBytes)
         if (verdict === Verdict.GOOD) this.#lay(pending, row, domain)
         else job.verdicts[row] = verdict
       }
@@ -107,17 +134,20 @@ export class VerifyPool implements Verifier {
     const filling = this.#filling.get(domain) ?? this.#begin(domain)
     const place = filling.slab * this.#settings.rowsPerSlab + filling.count++
     const { job } = pending
-    const { rows } = this.#slabs
+    const { rowBytes, keyBytes, evseDescriptorBytes } = this.#settings.layout
+    const { rows, shape } = this.#slabs
     const { descriptors } = job.rules.evses
-    const from = row * SIGNED_RECORD_BYTES
-    const at = place * ROW_BYTES
-    const descriptorAt = readU32(job.rows, from) * P256_EVSE_DESCRIPTOR_BYTES
-    const positionAt = descriptorAt + KEY_BYTES + EVSE_POSITION_AT
+    const from = row * rowBytes
+    const at = place * shape.row.bytes
+    const keyAt = at + shape.row.keyAt
+    const placeAt = at + shape.row.placeAt
+    const descriptorAt = readU32(job.rows, from) * evseDescriptorBytes
+    const positionAt = descriptorAt + keyBytes + EVSE_POSITION_AT
     // Byte by byte: a view made for `set` costs more than so few bytes take, and is garbage a record.
     const { rows: source } = job
-    for (let i = 0; i < SIGNED_RECORD_BYTES; i++) rows[at + i] = source[from + i]!
-    for (let i = 0; i < KEY_BYTES; i++) rows[at + ROW_KEY + i] = descriptors[descriptorAt + i]!
-    for (let i = 0; i < 8; i++) rows[at + ROW_PLACE + i] = descriptors[positionAt + i]!
+    for (let i = 0; i < rowBytes; i++) rows[at + i] = source[from + i]!
+    for (let i = 0; i < keyBytes; i++) rows[keyAt + i] = descriptors[descriptorAt + i]!
+    for (let i = 0; i < PLACE_BYTES; i++) rows[placeAt + i] = descriptors[positionAt + i]!
     this.#owners[place] = pending
     this.#ownerRow[place] = row
     pending.left++
@@ -132,19 +162,27 @@ export class VerifyPool implements Verifier {
     if (slab === undefined) throw new Error('no free slab: freeRows was not looked at')
     const filling = { slab, domain, count: 0 }
     this.#filling.set(domain, filling)
-    this.#timer ??= setTimeout(() => this.#dispatchAll(), this.#settings.gatherMs)
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      this.#isDue = true
+      this.#dispatchDue()
+    }, this.#settings.gatherMs)
     return filling
   }
 
-  #dispatchAll(): void {
-    this.#timer = undefined
-    const all = [...this.#filling.values()]
-    this.#filling.clear()
-    for (const filling of all) this.#dispatch(filling)
+  /** The longest filled first: the map keeps the order in which they were begun. */
+  #dispatchDue(): void {
+    for (const [domain, filling] of this.#filling) {
+      if (!this.#isDue || this.#underWay >= this.#gatherWhile) return
+      this.#filling.delete(domain)
+      this.#dispatch(filling)
+    }
+    this.#isDue = false
   }
 
   #dispatch({ slab, count, domain }: Filling): void {
     const startedAt = performance.now()
+    this.#underWay++
     this.#pool.run({ slab, count, domain }).then(
       () => this.#settle(slab, count, startedAt),
       (error: unknown) => this.#settle(slab, count, startedAt, error),
@@ -161,12 +199,26 @@ export class VerifyPool implements Verifier {
       if (error === undefined) {
         const verdict = verdicts[place]!
         if (verdict === Verdict.BAD) bad++
-        pending.job.verdicts[this.#ownerRow[place]!] = verdict
+        const row = this.#ownerRow[place]!
+        pending.job.verdicts[row] = verdict
+        if (verdict === Verdict.GOOD) this.#takeUncompressed(pending.job, row, place)
         this.#done(pending)
       } else pending.reject(error)
     }
     this.#free.push(slab)
+    this.#underWay--
     this.#settings.metrics?.verified(count, bad, (performance.now() - startedAt) / 1000)
+    this.#dispatchDue()
+  }
+
+  /** What is settled, kept and promised has one form alone. */
+  #takeUncompressed(job: VerifyJob, row: number, place: number): void {
+    const { layout } = this.#settings
+    const to = row * layout.rowBytes + ROW_SIGNATURE
+    if (layout.scheme !== Scheme.BLS || (job.rows[to]! & COMPRESSED_FLAG) === 0) return
+    const { rows, shape } = this.#slabs
+    const from = place * shape.row.bytes + RECORD_BYTES
+    job.rows.set(rows.subarray(from, from + layout.signatureBytes), to)
   }
 
   #done(pending: Pending): void {

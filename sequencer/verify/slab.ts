@@ -1,20 +1,32 @@
-import { P256_SIGNATURE_BYTES, RECORD_BYTES } from '../../protocol/limits.ts'
-import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
+import { RECORD_BYTES } from '../../protocol/limits.ts'
+import type { SchemeLayout } from '../../protocol/scheme.ts'
 
 // Memory shared with the workers: slabs of rows, then one verdict byte a row. A task names a slab and how many rows; nothing is
 // copied or cloned. The key travels in the row, so that workers need no registry.
 //
-//   row: record 24 | signature 64 | key x ‖ y 64 | lat i32 ‖ lon i32
+//   row: record 24 | signature 64 or 192 | key 64 or 128 | lat i32 ‖ lon i32
 
 export const ROW_SIGNATURE = RECORD_BYTES
-export const ROW_KEY = SIGNED_RECORD_BYTES
-export const ROW_PLACE = SIGNED_RECORD_BYTES + 64
-export const ROW_BYTES = ROW_PLACE + 8
-export const SIGNATURE_BYTES = P256_SIGNATURE_BYTES
+export const PLACE_BYTES = 8
+
+/** Where things lie in a slab's row. */
+export interface RowShape {
+  readonly signatureBytes: number
+  readonly keyAt: number
+  readonly keyBytes: number
+  readonly placeAt: number
+  readonly bytes: number
+}
+
+export function rowShape({ signatureBytes, rowBytes, keyBytes }: SchemeLayout): RowShape {
+  const placeAt = rowBytes + keyBytes
+  return { signatureBytes, keyAt: rowBytes, keyBytes, placeAt, bytes: placeAt + PLACE_BYTES }
+}
 
 export interface SlabShape {
   readonly slabs: number
   readonly rowsPerSlab: number
+  readonly row: RowShape
 }
 
 export interface Slabs {
@@ -25,7 +37,7 @@ export interface Slabs {
 }
 
 export function allocateSlabs(shape: SlabShape): Slabs {
-  return viewSlabs(new SharedArrayBuffer(shape.slabs * shape.rowsPerSlab * (ROW_BYTES + 1)), shape)
+  return viewSlabs(new SharedArrayBuffer(shape.slabs * shape.rowsPerSlab * (shape.row.bytes + 1)), shape)
 }
 
 export function viewSlabs(memory: SharedArrayBuffer, shape: SlabShape): Slabs {
@@ -33,8 +45,8 @@ export function viewSlabs(memory: SharedArrayBuffer, shape: SlabShape): Slabs {
   return {
     shape,
     memory,
-    rows: new Uint8Array(memory, 0, rowCount * ROW_BYTES),
-    verdicts: new Uint8Array(memory, rowCount * ROW_BYTES, rowCount),
+    rows: new Uint8Array(memory, 0, rowCount * shape.row.bytes),
+    verdicts: new Uint8Array(memory, rowCount * shape.row.bytes, rowCount),
   }
 }
 
@@ -53,4 +65,9 @@ export interface VerifyTask {
   readonly count: number
   /** Index into the worker's domains. */
   readonly domain: number
+}
+
+/** Piscina wraps what it was given: [its own data, ours]. */
+export function workerSetupOf(data: unknown): WorkerSetup {
+  return (Array.isArray(data) ? data[data.length - 1] : data) as WorkerSetup
 }

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
+import { BLS_LAYOUT, P256_LAYOUT } from '../../protocol/scheme.ts'
 import {
   AnswerStatus,
+  countRows,
   DUPLICATE,
   decodeAnswer,
   decodeRequest,
@@ -106,7 +108,7 @@ test('requests and answers survive the round trip', () => {
       fc.oneof(results, refusal),
       (requestId, lane, rows, answer) => {
         const request = decodeRequest(encodeRequestFrame({ requestId, lane, rows }).subarray(FRAME_PREFIX_BYTES))
-        assert.deepEqual(request, { requestId, lane, rows, count: rows.length / SIGNED_RECORD_BYTES })
+        assert.deepEqual(request, { requestId, lane, rows })
         const decoded = decodeAnswer(encodeAnswerFrame(answer as RecordAnswer).subarray(FRAME_PREFIX_BYTES))
         assert.deepEqual(decoded, { ...answer })
       },
@@ -118,22 +120,28 @@ test('what is no request or no answer is undefined, and never throws', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 400 }), (payload) => {
       const request = decodeRequest(payload)
-      const rowBytes = payload.length - 8
-      assert.equal(request !== undefined, rowBytes > 0 && rowBytes % SIGNED_RECORD_BYTES === 0)
+      assert.equal(request !== undefined, payload.length > 8)
       decodeAnswer(payload)
       requestIdOf(payload)
     }),
   )
-  assert.equal(decodeRequest(new Uint8Array(8 + (MAX_REQUEST_RECORDS + 1) * SIGNED_RECORD_BYTES)), undefined)
+  assert.equal(decodeRequest(new Uint8Array(MAX_REQUEST_FRAME_BYTES + 1)), undefined)
   assert.equal(decodeAnswer(Uint8Array.of(0, 0, 0, 1, 0, 0, 1, 3)), undefined)
   assert.equal(decodeAnswer(Uint8Array.of(0, 0, 0, 1, 0, 0)), undefined)
   assert.equal(decodeAnswer(new Uint8Array(64)), undefined)
   assert.equal(decodeAnswer(Uint8Array.of(0, 0, 0, 1, 5, 0, 0, 0, 0)), undefined)
 })
 
-test('rows that no frame can hold are a caller’s fault', () => {
-  for (const length of [0, 87, 89, (MAX_REQUEST_RECORDS + 1) * SIGNED_RECORD_BYTES]) {
-    assert.throws(() => encodeRequestFrame({ requestId: 1, lane: 1, rows: new Uint8Array(length) }), RangeError)
+test('rows are counted by the lane’s scheme, 1 to 1 024 whole ones', () => {
+  for (const layout of [P256_LAYOUT, BLS_LAYOUT]) {
+    const { rowBytes } = layout
+    for (const count of [1, 2, MAX_REQUEST_RECORDS]) {
+      assert.equal(countRows(layout, new Uint8Array(count * rowBytes)), count)
+    }
+    for (const length of [0, rowBytes - 1, rowBytes + 1, (MAX_REQUEST_RECORDS + 1) * rowBytes]) {
+      assert.equal(countRows(layout, new Uint8Array(length)), undefined)
+    }
+    assert.ok(MAX_REQUEST_RECORDS * rowBytes + 8 <= MAX_REQUEST_FRAME_BYTES)
   }
 })
 

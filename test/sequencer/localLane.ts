@@ -2,7 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { privateKeyToAccount } from 'viem/accounts'
+import { recordDomain } from '../../protocol/domain.ts'
 import type { LaneRules } from '../../protocol/laneRules.ts'
+import { P256_LAYOUT, type SchemeLayout } from '../../protocol/scheme.ts'
 import { silentLogger } from '../../runtime/log.ts'
 import type { ClosedBatch } from '../../sequencer/closedBatch.ts'
 import type { ForcedEntry } from '../../sequencer/forced.ts'
@@ -21,8 +23,8 @@ export const OPERATOR = privateKeyToAccount(`0x${'1'.padStart(64, '0')}`)
 export const T0 = 900 * 1_900_000
 export const ACTIVE_FROM = T0 - 7200
 
-export function localFleet(evses = 8): Fleet {
-  return new Fleet({ evses, firstInterval: T0 / 15, name: NAME })
+export function localFleet(evses = 8, layout: SchemeLayout = P256_LAYOUT): Fleet {
+  return new Fleet({ evses, firstInterval: T0 / 15, name: NAME, layout })
 }
 
 export async function temporaryFolder(): Promise<AsyncDisposable & { path: string }> {
@@ -56,10 +58,11 @@ export async function openLocalLane(
   const opened = await openDatabase(folder, OWNER)
   const database = options.wrap?.(opened) ?? opened
   try {
-    const journal = await LaneJournal.open(database, 0)
+    const domain = recordDomain(NAME)
+    const journal = await LaneJournal.open(database, { lane: 0, layout: rules.layout })
     const clock = { seconds: options.seconds ?? T0 + 3600 }
     const view = { rules, finalTime: clock.seconds - 60, finalBlock: 7n, forced: options.forced ?? [] }
-    const book = await replayLane({ journal, rules, openedAsOf: ACTIVE_FROM, now: clock.seconds })
+    const book = await replayLane({ journal, rules, domain, openedAsOf: ACTIVE_FROM, now: clock.seconds })
     const closed: ClosedBatch[] = []
     const faults: unknown[] = []
     const receipts = new ReceiptDesk({
@@ -79,6 +82,7 @@ export async function openLocalLane(
       journal,
       database,
       view,
+      domain,
       clock: { now: () => clock.seconds },
       receipts,
       openedAsOf: ACTIVE_FROM,
@@ -110,7 +114,7 @@ export async function sequence(
   rows: Uint8Array,
   verdicts?: readonly number[],
 ): Promise<ReturnType<typeof readResult>[]> {
-  const count = rows.length / 88
+  const count = rows.length / stage.book.rules.layout.rowBytes
   const work = stage.enqueue(rows, count)
   work.verdicts.set(verdicts ?? Array(count).fill(1))
   work.verified()

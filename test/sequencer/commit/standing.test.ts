@@ -5,6 +5,7 @@ import { toHex } from '../../../l1/bytes.ts'
 import type { DerivedBatch } from '../../../l1/derive/laneHistory.ts'
 import { genesisHeader } from '../../../protocol/batchHeader.ts'
 import { AS_OF_MAX_AGE_SECONDS, WINDOW_SECONDS } from '../../../protocol/limits.ts'
+import { P256_LAYOUT } from '../../../protocol/scheme.ts'
 import type { ClosedBatch } from '../../../sequencer/closedBatch.ts'
 import { NOTHING_FORCED } from '../../../sequencer/forced.ts'
 import { compareWithL1, isFinal, nextStep } from '../../../sequencer/commit/standing.ts'
@@ -15,6 +16,7 @@ function closed(index: number): ClosedBatch {
   const places = { firstPosition: 0, firstSequence: 1, lastSequence: 3, closedAtMs: 0 }
   return {
     lane: 0,
+    layout: P256_LAYOUT,
     index,
     asOf: 1_000 * index,
     preRoots: [],
@@ -23,6 +25,7 @@ function closed(index: number): ClosedBatch {
     rowCount: 23,
     chunkCount: 2,
     forcedChunks: 0,
+    verdicts: undefined,
     ...places,
   }
 }

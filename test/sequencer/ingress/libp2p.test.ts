@@ -20,6 +20,7 @@ import {
   type RecordAnswer,
 } from '../../../protocol/wire.ts'
 import { isBackfeedError } from '../../../runtime/errors.ts'
+import { BLS_LAYOUT, P256_LAYOUT } from '../../../protocol/scheme.ts'
 import { silentLogger } from '../../../runtime/log.ts'
 import { createMetrics } from '../../../runtime/metrics.ts'
 import { Admission, type AdmissionLimits } from '../../../sequencer/ingress/admission.ts'
@@ -292,4 +293,29 @@ test('the identity lasts; a damaged key file is never replaced', async (t) => {
   await writeFile(keyFile, 'not a key')
   await assert.rejects(start(t, { keyFile }), (error) => isBackfeedError(error, 'PEER_KEY_UNREADABLE'))
   assert.equal(await readFile(keyFile, 'utf8'), 'not a key')
+})
+
+test('a stream carries rows of lanes of either scheme; a lane that is not served here is said so', async (t) => {
+  const { sink, address } = await start(t)
+  sink.layouts = (lane) => [P256_LAYOUT, BLS_LAYOUT][lane]
+  const { stream, answers, ended } = await dial(t, address)
+  const send = (requestId: number, lane: number, bytes: number): void => {
+    stream.send(encodeRequestFrame({ requestId, lane, rows: new Uint8Array(bytes).fill(requestId) }))
+  }
+  send(1, 0, 2 * 88)
+  send(2, 1, 3 * 216)
+  send(3, 2, 88)
+  await until(() => answers.length === 3)
+  assert.deepEqual(
+    sink.submissions.map(({ lane, count }) => [lane, count]),
+    [
+      [0, 2],
+      [1, 3],
+    ],
+  )
+  const status = new Map(answers.map((answer) => [answer.requestId, answer.status]))
+  assert.deepEqual([status.get(1), status.get(2), status.get(3)], [0, 0, AnswerStatus.UNKNOWN_LANE])
+  send(4, 1, 88)
+  await ended
+  assert.equal(answers.at(-1)!.status, AnswerStatus.BAD_FRAME)
 })

@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test'
 import { Outcome } from '../../../protocol/outcome.ts'
 import { decodeRecord, encodeRecord } from '../../../protocol/record.ts'
 import { DUPLICATE, type ResultCode, readResult } from '../../../protocol/wire.ts'
+import { BLS_LAYOUT, P256_LAYOUT } from '../../../protocol/scheme.ts'
 import { silentLogger } from '../../../runtime/log.ts'
 import { createMetrics } from '../../../runtime/metrics.ts'
 import { type HttpLimits, startHttpServer } from '../../../sequencer/httpServer.ts'
@@ -13,7 +14,7 @@ import { Intake } from '../../../sequencer/ingress/intake.ts'
 import { createIngressMetrics } from '../../../sequencer/ingress/metrics.ts'
 import { recordRoutes } from '../../../sequencer/ingress/recordRoutes.ts'
 import type { RecordStatus } from '../../../sequencer/ingress/recordStatus.ts'
-import { HTTP_MAX_JSON_BYTES } from '../../../sequencer/limits.ts'
+import { httpMaxJsonBytes } from '../../../sequencer/limits.ts'
 import { FakeSink, rowsOf } from '../support/fakeSink.ts'
 import { until } from '../support/until.ts'
 
@@ -197,7 +198,7 @@ test('requests that are wrong as a whole', async (t) => {
   assert.deepEqual(await problem(await json({ records: [] })), [400, 'BAD_RECORD'])
   const hexItem = { record: hex(encodeRecord(record)), signature: hex(signature) }
   assert.deepEqual(await problem(await json({ records: Array(1_025).fill(hexItem) })), [413, 'TOO_MANY_RECORDS'])
-  assert.deepEqual(await problem(await post('a'.repeat(HTTP_MAX_JSON_BYTES + 1))), [413, 'BODY_TOO_LARGE'])
+  assert.deepEqual(await problem(await post('a'.repeat(httpMaxJsonBytes(P256_LAYOUT) + 1))), [413, 'BODY_TOO_LARGE'])
   assert.deepEqual(await problem(await post('<x/>', { 'content-type': 'text/xml' })), [415, 'UNSUPPORTED_MEDIA_TYPE'])
   assert.deepEqual(await problem(await post('{}', { 'content-encoding': 'gzip' })), [415, 'UNSUPPORTED_ENCODING'])
   for (const lane of ['x', '4294967296', '-1', '1e3']) {
@@ -360,4 +361,34 @@ test('what is under way is answered before the server stops', async (t) => {
   await closed
   assert.ok(performance.now() - began < 2_000)
   await assert.rejects(post(rowsOf(1)))
+})
+
+test('a BLS lane takes longer rows, and signatures compressed or not', async (t) => {
+  const { post, sink } = await start(t)
+  sink.layouts = (lane) => (lane === 3 ? BLS_LAYOUT : lane === 4 ? P256_LAYOUT : undefined)
+  const full = new Uint8Array(192).fill(7)
+  const compressed = new Uint8Array(96).fill(0x97)
+  const json = (...signatures: Uint8Array[]): Promise<Response> =>
+    post(JSON.stringify({ records: signatures.map((bytes) => ({ record, signature: hex(bytes) })) }))
+  assert.equal((await json(full, compressed)).status, 200)
+  const { rows, count } = sink.submissions[0]!
+  const padded = Buffer.concat([compressed, new Uint8Array(96)])
+  assert.equal(count, 2)
+  assert.equal(hex(rows), hex(Buffer.concat([encodeRecord(record), full, encodeRecord(record), padded])))
+  const why = async (bytes: Uint8Array): Promise<string> => {
+    const response = await json(full, bytes)
+    const { code, message } = (await response.json()) as { code: string; message: string }
+    assert.deepEqual([response.status, code], [400, 'BAD_RECORD'])
+    return message
+  }
+  assert.match(await why(new Uint8Array(64)), /^records\[1\]\.signature: .*192 hex digits.*384/)
+  assert.match(await why(new Uint8Array(96)), /without the flag of a compressed point/)
+  assert.match(await why(new Uint8Array(192).fill(0xff)), /flags that no uncompressed point has/)
+
+  assert.equal((await post(new Uint8Array(2 * 216))).status, 200)
+  assert.deepEqual(await problem(await post(new Uint8Array(88))), [400, 'BAD_LENGTH'])
+  assert.deepEqual(await problem(await post(new Uint8Array(216), {}, '4')), [400, 'BAD_LENGTH'])
+  assert.deepEqual(await problem(await post(new Uint8Array(1_025 * 216))), [413, 'TOO_MANY_RECORDS'])
+  assert.deepEqual(await problem(await post(new Uint8Array(216), {}, '5')), [404, 'UNKNOWN_LANE'])
+  assert.equal(sink.submissions.length, 2)
 })

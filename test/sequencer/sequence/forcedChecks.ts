@@ -25,7 +25,7 @@ export async function assertSettles(lane: LocalLane, rules: LaneRules): Promise<
       settlement.settleForced(record, 0)
     }
     consumed += batch.forced.entries.length
-    const rows = await readBatchRows(lane.journal, batch)
+    const { rows } = await readBatchRows(lane.journal, batch)
     for (let row = 0; row < batch.rowCount; row++) {
       if (row % 22 === 0) roots.push(hex(state.root()))
       settlement.settle(rows, row * 88, true)

@@ -87,7 +87,7 @@ test('pre-roots are the roots between runs of 22 rows', async () => {
   await sequence(lane.stage, fleet.rows(7))
   await lane.stage.closeBatch()
   const batch = lane.closed[0]!
-  const rows = await readBatchRows(lane.journal, batch)
+  const { rows } = await readBatchRows(lane.journal, batch)
   const state = new LaneState()
   const settlement = new Settlement(state, rules, batch.asOf)
   const expected: string[] = []

@@ -110,7 +110,7 @@ test('an entry that was sealed for its place and does not follow the one before 
   {
     await using lane = await openLocalLane(folder.path, rules)
     for await (const { sequence: at, entry } of lane.journal.readRange(4, 4)) {
-      const { value } = sealEntry(entry, { lane: 0, sequence: at }, new Uint8Array(32))
+      const { value } = sealEntry(entry, { lane: 0, sequence: at, rowBytes: 88 }, new Uint8Array(32))
       await lane.database.write([{ type: 'put', key: numberedKey(Table.ENTRY, 0, at), value }])
     }
   }

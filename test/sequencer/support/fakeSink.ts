@@ -1,5 +1,6 @@
 import type { RangeReceipt } from '../../../protocol/receipt.ts'
 import { RESULT_BYTES, type RecordResult, writeResult } from '../../../protocol/wire.ts'
+import { P256_LAYOUT, type SchemeLayout } from '../../../protocol/scheme.ts'
 import type { RecordSink, Submission, SubmissionAnswer } from '../../../sequencer/submission.ts'
 
 /** The pipeline's double at its interface: answers as told, or holds its answers until released. */
@@ -14,7 +15,12 @@ export class FakeSink implements RecordSink {
   receipts: readonly RangeReceipt[] = []
   refusal: SubmissionAnswer | undefined
   fault: Error | undefined
+  layouts: (lane: number) => SchemeLayout | undefined = () => P256_LAYOUT
   #held: (() => void)[] | undefined
+
+  layoutOf(lane: number): SchemeLayout | undefined {
+    return this.layouts(lane)
+  }
 
   hold(): void {
     this.#held = []

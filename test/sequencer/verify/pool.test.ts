@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { recordMessage } from '../../../protocol/domain.ts'
 import { parseP256Key, verifyP256 } from '../../../protocol/p256.ts'
+import { P256_LAYOUT } from '../../../protocol/scheme.ts'
 import { VerifyPool } from '../../../sequencer/verify/pool.ts'
 import { Verdict } from '../../../sequencer/verify/verifier.ts'
 import { Random } from '../../support/generators/random.ts'
@@ -12,6 +13,7 @@ const rules = fleet.rules(ACTIVE_FROM)
 
 function pool(maxKeysPerWorker = 16) {
   return new VerifyPool({
+    layout: P256_LAYOUT,
     workers: 2,
     rowsPerSlab: 64,
     slabs: 32,
