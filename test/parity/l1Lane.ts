@@ -19,9 +19,10 @@ import { vaultAbi } from '../../l1/abi/vault.ts'
 import { vehicleAbi } from '../../l1/abi/vehicle.ts'
 import { type Deployment, deploy } from '../../l1/deploy.ts'
 import { encodeContractDescriptor, encodeEvseDescriptor } from '../../protocol/descriptor.ts'
+import type { SchemeLayout } from '../../protocol/scheme.ts'
 import { encodeTariff, type Tariff } from '../../protocol/tariff.ts'
 import { type Anvil, anvilAccount } from '../support/anvil.ts'
-import { evseKey } from '../support/generators/evseKey.ts'
+import { fleetKey } from '../support/fleet.ts'
 import {
   type ContractFacts,
   type EvseFacts,
@@ -54,16 +55,19 @@ export class L1Lane {
   readonly #prices = new Map<number, number>()
   readonly #checkpoints: { effectiveFrom: number; fundedMicro: bigint }[] = []
 
-  private constructor(anvil: Anvil, random: Random, deployment: Deployment) {
+  readonly #layout: SchemeLayout
+
+  private constructor(anvil: Anvil, random: Random, deployment: Deployment, layout: SchemeLayout) {
+    this.#layout = layout
     this.#anvil = anvil
     this.#random = random
     this.deployment = deployment
   }
 
   /** The node's clock must stand at least 3 h before the stretch; afterwards it is past its end. */
-  static async open(anvil: Anvil, random: Random, stretch: Stretch): Promise<L1Lane> {
+  static async open(anvil: Anvil, random: Random, stretch: Stretch, layout: SchemeLayout): Promise<L1Lane> {
     const deployment = await deploy(walletOf(anvil), anvil.publicClient)
-    const lane = new L1Lane(anvil, random, deployment)
+    const lane = new L1Lane(anvil, random, deployment, layout)
     await lane.#start()
     await lane.#live(stretch)
     return lane
@@ -71,6 +75,7 @@ export class L1Lane {
 
   get facts(): LaneFacts {
     return {
+      layout: this.#layout,
       evses: this.#evses,
       contracts: this.#contracts,
       tariffs: this.#tariffs,
@@ -83,7 +88,7 @@ export class L1Lane {
     const { token, registry, vault, rollup } = this.deployment
     const self = anvilAccount(0).address
     await this.#send(registry, registryAbi, 'openZone', [self, self])
-    await this.#send(rollup, rollupAbi, 'openLane', [this.zone, self, 0])
+    await this.#send(rollup, rollupAbi, 'openLane', [this.zone, self, this.#layout.scheme])
     await this.#send(token, testDollarAbi, 'mint', [self, 2n ** 95n])
     for (const spender of [registry, vault]) await this.#send(token, testDollarAbi, 'approve', [spender, NEVER])
   }
@@ -138,7 +143,7 @@ export class L1Lane {
     const random = this.#random
     const { registry, vehicle } = this.deployment
     const account = anvilAccount(0)
-    const keys = Array.from({ length: count }, () => evseKey(random))
+    const keys = Array.from({ length: count }, () => fleetKey(this.#layout, random))
     const evses = keys.map((key) => ({ ...randomEvse(random), key: key.publicKey }))
     const descriptors = bytesToHex(concat(evses.map(encodeEvseDescriptor)))
     const certificate = await account.signTypedData({

@@ -27,6 +27,7 @@ import {
   outsideSubgroupG1,
   outsideSubgroupG2,
   overModulus,
+  withTorsionG2,
 } from '../support/generators/blsPoints.ts'
 import { Random } from '../support/generators/random.ts'
 import { sharedData, skipWithout } from '../support/sharedData.ts'
@@ -110,6 +111,7 @@ test('what is no signature is refused, in either form', () => {
   const bad = {
     'off the curve': offCurveG2(random),
     'outside the subgroup': outsideSubgroupG2(random),
+    'with torsion': withTorsionG2(random, good),
     'all ones': new Uint8Array(192).fill(0xff),
     'one bit off': Uint8Array.from(good, (byte, i) => (i === 100 ? byte ^ 1 : byte)),
     ...Object.fromEntries([0, 1, 2, 3].map((i) => [`coordinate ${i} plus the modulus`, overModulus(good, i)])),

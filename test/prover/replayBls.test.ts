@@ -14,7 +14,7 @@ import { verifyAggregateSlab } from '../../prover/replay/signatureWorker.ts'
 import { AGGREGATE_HEAD_BYTES, AGGREGATE_ROW_BYTES } from '../../prover/replay/slabs.ts'
 import { buildBatch } from '../support/evil/buildBatch.ts'
 import { Fleet } from '../support/fleet.ts'
-import { offCurveG2, outsideSubgroupG2 } from '../support/generators/blsPoints.ts'
+import { offCurveG2, outsideSubgroupG2, withTorsionG2 } from '../support/generators/blsPoints.ts'
 import { Random } from '../support/generators/random.ts'
 
 const ACTIVE_FROM = 1_800_000_000
@@ -102,6 +102,7 @@ test('all records of a chunk fail with an aggregate that is wrong, and no other 
     headed(new Uint8Array(192).fill(0xff)),
     headed(offCurveG2(random)),
     headed(outsideSubgroupG2(random)),
+    headed(withTorsionG2(random, good.subarray(0, 192))),
     swapped,
     changed,
   ]

@@ -29,6 +29,14 @@ export function outsideSubgroupG2(random: Random): Uint8Array {
   }
 }
 
+/** `point` plus one of the cofactor's torsion: outside the subgroup, and as near to a point of it as can be. */
+export function withTorsionG2(random: Random, point: Uint8Array): Uint8Array {
+  const outside = pointOf(outsideSubgroupG2(random))
+  const torsion = outside.multiply(bls12_381.fields.Fr.ORDER - 1n).add(outside)
+  const { x, y } = pointOf(point).add(torsion).toAffine()
+  return l1Point(x, y)
+}
+
 /** A point whose coordinates fit the field, and no curve. */
 export function offCurveG2(random: Random): Uint8Array {
   const element = (): Element2 => Fp2.create({ c0: fieldElement(random), c1: fieldElement(random) })
@@ -57,6 +65,13 @@ export function overModulus(point: Uint8Array, index: number): Uint8Array {
   const bytes = Uint8Array.from(point)
   bytes.set(coordinate(value + BLS_MODULUS), at)
   return bytes
+}
+
+function pointOf(point: Uint8Array): InstanceType<typeof G2.Point> {
+  const [x0, x1, y0, y1] = [0, 48, 96, 144].map((at) =>
+    BigInt(`0x${Buffer.from(point.subarray(at, at + 48)).toString('hex')}`),
+  )
+  return G2.Point.fromAffine({ x: Fp2.create({ c0: x0!, c1: x1! }), y: Fp2.create({ c0: y0!, c1: y1! }) })
 }
 
 function fieldElement(random: Random): bigint {

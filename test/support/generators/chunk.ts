@@ -1,7 +1,7 @@
 import { recordMessage } from '../../../protocol/domain.ts'
 import { P256_CHUNK_RECORDS } from '../../../protocol/limits.ts'
 import { encodeRecord, SIGNED_RECORD_BYTES } from '../../../protocol/record.ts'
-import { P256_ORDER, signP256, withOtherS, wordBytes } from './evseKey.ts'
+import { P256_ORDER, withOtherS, wordBytes } from './evseKey.ts'
 import type { Random } from './random.ts'
 import { Aim, type AimedRecord, randomRecord, type World } from './record.ts'
 import { P256_LAYOUT } from '../../../protocol/scheme.ts'
@@ -20,7 +20,7 @@ export function writeSignedRecord(
   body.set(signatureOf(random, world, domain, aimed, bytes), at + bytes.length)
 }
 
-/** A chunk's body; `each` is told of every record as soon as it is written, before the next is made up. */
+/** The body of a P-256 chunk; `each` is told of every record as soon as it is written, before the next is made up. */
 export function randomChunkBody(
   random: Random,
   world: World,
@@ -52,7 +52,7 @@ function signatureOf(
   if (aim === Aim.EMPTY) return random.chance(0.5) ? new Uint8Array(64) : random.bytes(64)
   const evse = evses[record.evse] ?? random.pick(evses)
   const { lat, lon } = evse.descriptor
-  const good = signP256(evse.key, recordMessage(domain, bytes, lat, lon))
+  const good = evse.key.sign(recordMessage(domain, bytes, lat, lon))
   if (aim !== Aim.BAD_SIGNATURE) return random.chance(0.3) ? withOtherS(good) : good
   const [r, s] = [good.subarray(0, 32), good.subarray(32)]
   const word = (value: bigint): Uint8Array => wordBytes(value)
@@ -67,8 +67,8 @@ function signatureOf(
     () => new Uint8Array([...r, ...word(P256_ORDER)]),
     () => new Uint8Array([...word(1n), ...word(1n)]),
     // A genuine signature, of another EVSE, another lane, another place.
-    () => signP256(random.pick(evses).key, recordMessage(domain, bytes, lat, lon)),
-    () => signP256(evse.key, recordMessage(domain.with(0, domain[0]! ^ 1), bytes, lat, lon)),
-    () => signP256(evse.key, recordMessage(domain, bytes, lat + 1, lon)),
+    () => random.pick(evses).key.sign(recordMessage(domain, bytes, lat, lon)),
+    () => evse.key.sign(recordMessage(domain.with(0, domain[0]! ^ 1), bytes, lat, lon)),
+    () => evse.key.sign(recordMessage(domain, bytes, lat + 1, lon)),
   ])()
 }

@@ -6,12 +6,14 @@ import {
 } from '../../../protocol/descriptor.ts'
 import { LaneRules } from '../../../protocol/laneRules.ts'
 import { encodeTariff, type Tariff, UNREACHED_TEMP_C, UNREACHED_U32 } from '../../../protocol/tariff.ts'
-import { type EvseKey, evseKey } from './evseKey.ts'
+import { type FleetKey, fleetKey } from '../fleet.ts'
+import { evseKey } from './evseKey.ts'
 import type { Random } from './random.ts'
-import { P256_LAYOUT } from '../../../protocol/scheme.ts'
+import { P256_LAYOUT, type SchemeLayout } from '../../../protocol/scheme.ts'
 
 /** What L1 says of one lane, as plain facts, with the keys of its chargers. */
 export interface LaneFacts {
+  readonly layout: SchemeLayout
   readonly evses: readonly EvseFacts[]
   readonly contracts: readonly ContractFacts[]
   readonly tariffs: readonly { readonly fromPeriod: number; readonly tariff: Tariff }[]
@@ -21,7 +23,7 @@ export interface LaneFacts {
 }
 
 export interface EvseFacts {
-  readonly key: EvseKey
+  readonly key: FleetKey
   readonly descriptor: EvseDescriptor
   readonly activeFrom: number
   readonly endsAt: number
@@ -42,12 +44,13 @@ export interface Stretch {
 const OPEN_END = 0xffffffff
 
 /** A lane of `slots` chargers and contracts: most of them up for the whole stretch, some beginning or ending inside it. */
-export function randomLane(random: Random, stretch: Stretch, slots: number): LaneFacts {
+export function randomLane(random: Random, stretch: Stretch, slots: number, layout = P256_LAYOUT): LaneFacts {
   const periods = { first: stretch.from / 900, last: stretch.to / 900 }
   const middle = Math.floor((periods.first + periods.last) / 2)
   return {
+    layout,
     evses: Array.from({ length: slots }, () => ({
-      key: evseKey(random),
+      key: fleetKey(layout, random),
       descriptor: { ...randomEvse(random), key: new Uint8Array(64) },
       ...randomTimes(random, stretch),
     })).map((evse) => ({ ...evse, descriptor: { ...evse.descriptor, key: evse.key.publicKey } })),
@@ -66,7 +69,7 @@ export function randomLane(random: Random, stretch: Stretch, slots: number): Lan
 }
 
 export function laneRulesOf(facts: LaneFacts): LaneRules {
-  const rules = new LaneRules(P256_LAYOUT)
+  const rules = new LaneRules(facts.layout)
   for (const [slot, { descriptor, activeFrom, endsAt }] of facts.evses.entries()) {
     rules.applyEvsesRegistered({ firstSlot: slot, activeFrom, descriptors: encodeEvseDescriptor(descriptor) })
     if (endsAt !== OPEN_END) rules.applyEvseEnded({ slot, endsAt })
