@@ -10,8 +10,8 @@ import { compareRandomRun, type DrawChunk, STRETCH } from './randomRun.ts'
 // As execute.test.ts, for a BLS lane: blst here, the EIP-2537 precompiles there.
 
 const FILE = 'test/parity/executeBls.test.ts'
-const BATCHES = 7
-const CHUNKS_PER_BATCH = 10
+const BATCHES = 10
+const CHUNKS_PER_BATCH = 12
 
 let anvil: Anvil
 
@@ -23,22 +23,26 @@ after(() => anvil.stop())
 test('BLS: the same root after every chunk, whatever its aggregate, every outcome met', async () => {
   await withSeed(FILE, async (random, seed) => {
     const spoilt = new Map<string, number>(BLS_SPOILS.map((name) => [name, 0]))
+    let drawn = 0
     const draw: DrawChunk = ({ world, domain, settlement }) => {
+      // Good and bad by turns, and every kind of bad.
+      const turn = drawn++
+      const spoiltBy = turn % 2 === 0 ? undefined : BLS_SPOILS[(turn >> 1) % BLS_SPOILS.length]
       const outcomes: Outcome[] = []
-      const { body, spoiltBy } = randomBlsChunkBody(random, world, domain, (bytes, at, aggregateIsGood) => {
+      const body = randomBlsChunkBody(random, { world, domain, spoiltBy }, (bytes, at, aggregateIsGood) => {
         const outcome = settlement.settle(bytes, at, aggregateIsGood)
         outcomes.push(outcome)
         return outcome !== Outcome.EMPTY && outcome !== Outcome.UNKNOWN_EVSE
       })
       if (spoiltBy !== undefined && outcomes.includes(Outcome.BAD_SIGNATURE)) {
-        spoilt.set(spoiltBy, (spoilt.get(spoiltBy) ?? 0) + 1)
+        spoilt.set(spoiltBy, spoilt.get(spoiltBy)! + 1)
       }
       return { body, outcomes }
     }
     const run = { layout: BLS_LAYOUT, batches: BATCHES, chunksPerBatch: CHUNKS_PER_BATCH, draw }
     const { counts, mostGas } = await compareRandomRun(anvil, random, run)
     console.log({ seed, chunks: BATCHES * CHUNKS_PER_BATCH, mostGas, ...Object.fromEntries(counts) })
-    console.log(Object.fromEntries(spoilt))
+    for (const [name, count] of spoilt) assert.ok(count > 0, `no record met an aggregate spoilt by ${name}`)
     for (const [name, count] of counts) assert.ok(count > 0, `${name} never happened`)
   })
 })

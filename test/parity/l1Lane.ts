@@ -169,7 +169,7 @@ export class L1Lane {
       descriptors,
       DEADLINE,
       certificate,
-      '0x',
+      concat(keys.map((key) => bytesToHex(key.possession()))),
     ])
     const [evsesEvent] = parseEventLogs({ abi: registryAbi, logs: registered.logs, eventName: 'EvsesRegistered' })
     for (const [i, key] of keys.entries()) {

@@ -11,21 +11,20 @@ const { bodyBytes, headBytes, recordStride, chunkRecords } = BLS_LAYOUT
 /** Says whether the record at `at` passes check 1, and settles it as it will be: before the next is made up. */
 export type EachRecord = (body: Uint8Array, at: number, aggregateIsGood: boolean) => boolean
 
-/** The body of a BLS chunk. Two aggregates in three are what an honest sequencer would post, over 1 to 64 records. */
+/** The body of a BLS chunk: with the aggregate that an honest sequencer would post, or spoilt in one of the ways of `BLS_SPOILS`. */
 export function randomBlsChunkBody(
   random: Random,
-  world: World,
-  domain: Uint8Array,
+  { world, domain, spoiltBy }: { world: World; domain: Uint8Array; spoiltBy: string | undefined },
   each: EachRecord,
-): { body: Uint8Array; spoiltBy: string | undefined } {
+): Uint8Array {
   const body = new Uint8Array(bodyBytes)
-  if (random.chance(1 / 16)) {
+  if (spoiltBy === undefined && random.chance(1 / 16)) {
     body.set(random.chance(0.5) ? random.bytes(bodyBytes) : body.fill(0xff))
     for (let i = 0; i < chunkRecords; i++) each(body, headBytes + i * recordStride, false)
-    return { body, spoiltBy: 'noise' }
+    return body
   }
-  const spoiltBy = random.chance(1 / 3) ? random.pick(Object.keys(spoils)) : undefined
-  const records = random.chance(1 / 8) ? random.int(0, 3) : random.int(1, chunkRecords)
+  const least = spoiltBy === undefined ? 0 : 12
+  const records = random.chance(1 / 8) ? random.int(least, least + 3) : random.int(least, chunkRecords)
   const signed: Signed[] = []
   const refused: BlsSignature[] = []
   for (let i = 0; i < chunkRecords; i++) {
@@ -42,7 +41,7 @@ export function randomBlsChunkBody(
   // Over no record there is nothing to verify: whatever stands there is as good as infinity.
   if (spoiltBy === undefined) body.set(aggregateBls(good))
   else body.set(spoils[spoiltBy]!({ random, world, good, signed, refused }))
-  return { body, spoiltBy }
+  return body
 }
 
 interface Signed {
