@@ -1,74 +1,17 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { rollupAbi } from '../../l1/abi/rollup.ts'
-import { toHex } from '../../l1/bytes.ts'
 import { depositBond, openLane } from '../../l1/operate/lanes.ts'
-import { MIN_BOND_WEI, SLASH_WEI } from '../../protocol/limits.ts'
-import { type Anvil, anvilAccount, startAnvil } from '../support/anvil.ts'
+import { MIN_BOND_WEI } from '../../protocol/limits.ts'
+import { type Anvil, startAnvil } from '../support/anvil.ts'
 import { EvilLane } from '../support/evil/evilLane.ts'
-import { everyLie, overBudget, type Story } from '../support/evil/lies.ts'
-import type { DataMode } from '../support/evil/postBatch.ts'
-import { startTestProver, type TestProver } from '../support/evil/testProver.ts'
+import { expectCaught } from '../support/evil/expectCaught.ts'
+import { everyLie, overBudget } from '../support/evil/lies.ts'
+import { PROVER_ACCOUNT, startTestProver, type TestProver } from '../support/evil/testProver.ts'
 import { openTestLane, type TestLane } from '../support/laneFixture.ts'
 import { accountFromKey } from '../../l1/client.ts'
 import { anvilPrivateKey } from '../support/anvil.ts'
 
-const PROVER = 4
 const OTHER_OPERATOR = 5
-
-/** The fraud proofs that L1 accepted, oldest first. */
-async function proofs(fixture: TestLane) {
-  return await fixture.client.getContractEvents({
-    address: fixture.contracts.rollup,
-    abi: rollupAbi,
-    eventName: 'FraudProven',
-    fromBlock: 0n,
-    strict: true,
-  })
-}
-
-/** Posts the lie, waits for the prover, and looks at what L1 made of it. */
-async function expectCaught(evil: EvilLane, prover: TestProver, story: Story, mode: DataMode): Promise<void> {
-  const { fixture } = evil
-  const { client, contracts } = fixture
-  const before = await proofs(fixture)
-  const balance = await client.getBalance({ address: anvilAccount(PROVER).address })
-  const [bond] = await client.readContract({
-    address: contracts.rollup,
-    abi: rollupAbi,
-    functionName: 'bondOf',
-    args: [fixture.operator.address],
-  })
-  const tip = await evil.tip()
-  const truth = await evil.build(story.bodies)
-  const posted = await evil.postLie(story, mode, [[fixture.fleet.rows(3)]])
-  assert.equal(await evil.tip(), tip + 2n, 'L1 took the lie and a batch on top of it')
-
-  await prover.idle()
-
-  assert.equal(await evil.tip(), tip, 'the lie and the batch on top of it fell')
-  const now = await proofs(fixture)
-  assert.equal(now.length, before.length + 1)
-  const proof = now.at(-1)!
-  const { chunk } = story.lie
-  assert.equal(proof.args.index, posted.header.index)
-  assert.equal(proof.args.chunk, chunk, 'the first wrong chunk was proven')
-  assert.equal(proof.args.computedRoot, toHex(truth.built.chunks[chunk + 1]?.preRoot ?? truth.built.postRoot))
-  assert.equal(proof.args.reward, SLASH_WEI / 2n)
-  const [bondAfter] = await client.readContract({
-    address: contracts.rollup,
-    abi: rollupAbi,
-    functionName: 'bondOf',
-    args: [fixture.operator.address],
-  })
-  assert.equal(bond - bondAfter, SLASH_WEI)
-  const gained = (await client.getBalance({ address: anvilAccount(PROVER).address })) - balance
-  assert.ok(gained > SLASH_WEI / 2n - 10n ** 17n, `the prover gained ${gained}`)
-  const transaction = await client.getTransaction({ hash: proof.transactionHash })
-  const receipt = await client.getTransactionReceipt({ hash: proof.transactionHash })
-  console.log(`  ${mode}: ${story.lie.name}: ${receipt.gasUsed} gas, ${(transaction.input.length - 2) / 2} bytes`)
-  await evil.bondAgain()
-}
 
 describe('an evil sequencer against the real prover', () => {
   let anvil: Anvil
@@ -87,7 +30,7 @@ describe('an evil sequencer against the real prover', () => {
     const lane = await openLane(byOwner, rollup, { zone: fixture.zone, operator: other.address })
     await depositBond({ client: fixture.client, account: other }, rollup, MIN_BOND_WEI)
     neighbour = new EvilLane(fixture, lane, other)
-    prover = await startTestProver(fixture, { account: PROVER })
+    prover = await startTestProver(fixture, { account: PROVER_ACCOUNT })
   })
   after(async () => {
     await prover?.stop()
@@ -133,7 +76,7 @@ describe('a lane whose funding runs out', () => {
       await using anvil = await startAnvil()
       const fixture = await openTestLane({ anvil, fundedMicro: 600_000n })
       const evil = new EvilLane(fixture)
-      await using prover = await startTestProver(fixture, { account: PROVER })
+      await using prover = await startTestProver(fixture, { account: PROVER_ACCOUNT })
       const bodies = [fixture.fleet.rows(22), fixture.fleet.rows(22), fixture.fleet.rows(22)]
       const honest = (await evil.build(bodies)).built
       assert.ok(honest.settled > 22 && honest.settled < 44, `funds run out in chunk 1, not after ${honest.settled}`)

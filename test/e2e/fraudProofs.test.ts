@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { rollupAbi } from '../../l1/abi/rollup.ts'
 import { sendCall } from '../../l1/contractCall.ts'
 import { ELEMENT_BYTES } from '../../protocol/chunk.ts'
 import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
@@ -8,51 +7,16 @@ import { type Anvil, startAnvil } from '../support/anvil.ts'
 import type { BuiltBatch } from '../support/evil/buildBatch.ts'
 import { EvilLane } from '../support/evil/evilLane.ts'
 import { hostileBodies } from '../support/evil/hostile.ts'
-import { blobsOf, type DataMode, type Posted, postBatch } from '../support/evil/postBatch.ts'
-import { startTestProver, type TestProver } from '../support/evil/testProver.ts'
+import { gasOfLastProof } from '../support/evil/expectCaught.ts'
+import { expectUnprovable } from '../support/evil/expectUnprovable.ts'
+import { blobsOf, type Posted, postBatch } from '../support/evil/postBatch.ts'
+import { PROVER_ACCOUNT, startTestProver, type TestProver } from '../support/evil/testProver.ts'
 import { TrueProofs } from '../support/evil/trueProof.ts'
 import { openTestLane, type TestLane } from '../support/laneFixture.ts'
 import { P256_LAYOUT } from '../../protocol/scheme.ts'
 
-const PROVER = 4
 const MODES = ['blob', 'calldata'] as const
 const flip = (root: Uint8Array): Uint8Array => root.with(30, root[30]! ^ 1) as Uint8Array
-
-/** Posts an honest batch and tries to prove every chunk of it false, with everything about it true. */
-async function expectUnprovable(
-  evil: EvilLane,
-  batch: BuiltBatch,
-  mode: DataMode,
-  blobs?: Uint8Array[],
-): Promise<void> {
-  const { fixture, domain } = evil
-  const rules = await evil.rules()
-  const state = await evil.state(rules)
-  const parent = await evil.parent()
-  const posted = await postBatch(evil.poster, parent, batch, { mode, ...(blobs === undefined ? {} : { blobs }) })
-  const proofs = new TrueProofs({ fixture, posted, parent: parent.header, state, rules, domain })
-  for (const chunk of batch.chunks.keys()) {
-    await proofs.commit(chunk)
-    const data = proofs.proveData(chunk, await proofs.proofOf(chunk))
-    assert.equal(await proofs.outcome(data), 'NotFraud', `chunk ${chunk} in ${mode}`)
-  }
-  evil.honest.push({ built: batch, posted })
-}
-
-async function gasOfLastProof(fixture: TestLane): Promise<{ gas: bigint; bytes: number }> {
-  const events = await fixture.client.getContractEvents({
-    address: fixture.contracts.rollup,
-    abi: rollupAbi,
-    eventName: 'FraudProven',
-    fromBlock: 0n,
-  })
-  const hash = events.at(-1)!.transactionHash
-  const [transaction, receipt] = await Promise.all([
-    fixture.client.getTransaction({ hash }),
-    fixture.client.getTransactionReceipt({ hash }),
-  ])
-  return { gas: receipt.gasUsed, bytes: (transaction.input.length - 2) / 2 }
-}
 
 describe('what can be proven and what cannot', () => {
   let anvil: Anvil
@@ -63,7 +27,7 @@ describe('what can be proven and what cannot', () => {
     anvil = await startAnvil()
     fixture = await openTestLane({ anvil })
     evil = new EvilLane(fixture)
-    prover = await startTestProver(fixture, { account: PROVER })
+    prover = await startTestProver(fixture, { account: PROVER_ACCOUNT })
   })
   after(async () => {
     await prover?.stop()
@@ -188,7 +152,7 @@ test('a full chunk, 22 EVSEs and 22 contracts far apart in large registries, fro
   const fixture = await openTestLane({ anvil, evses: 704, contracts: 704, seed: 3 })
   const { fleet } = fixture
   const evil = new EvilLane(fixture)
-  const prover = await startTestProver(fixture, { account: PROVER })
+  const prover = await startTestProver(fixture, { account: PROVER_ACCOUNT })
   try {
     const rowOf = (slot: number) => fleet.sign(fleet.next(slot, { contract: (slot + 16) % 704 }))
     const body = (): Uint8Array => Buffer.concat(Array.from({ length: 22 }, (_, i) => rowOf(i * 32 + 5)))

@@ -18,6 +18,8 @@ export interface FleetOptions {
   readonly name: LaneName
   /** Default: P-256. */
   readonly layout?: SchemeLayout
+  /** Token id of the first contract's vehicle; the others follow. Default: 1. */
+  readonly firstVehicle?: number
 }
 
 export interface FleetKey {
@@ -55,12 +57,14 @@ export class Fleet {
   readonly contractDescriptors: readonly Uint8Array[]
   readonly domain: Uint8Array
   readonly contracts: number
+  readonly firstVehicle: number
   readonly #next: number[]
   readonly #meterWh: number[]
 
   constructor(options: FleetOptions) {
     const random = new Random(options.seed ?? 1)
     this.contracts = options.contracts ?? options.evses
+    this.firstVehicle = options.firstVehicle ?? 1
     this.domain = recordDomain(options.name)
     this.layout = options.layout ?? P256_LAYOUT
     this.keys = Array.from({ length: options.evses }, () => fleetKey(this.layout, random))
@@ -76,7 +80,7 @@ export class Fleet {
     )
     this.contractDescriptors = Array.from({ length: this.contracts }, (_, slot) =>
       encodeContractDescriptor({
-        vehicle: BigInt(slot + 1),
+        vehicle: BigInt(this.firstVehicle + slot),
         incentiveBps: 12_000,
         capacityWh: FLEET_CAPACITY_WH,
         vehicleKey: undefined,

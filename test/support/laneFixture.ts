@@ -13,12 +13,17 @@ import { evseDescriptorsHex } from '../../l1/operate/registration.ts'
 import { setPrices, setTariff } from '../../l1/operate/tariffs.ts'
 import { decodeContractDescriptor, decodeEvseDescriptor } from '../../protocol/descriptor.ts'
 import { PERIOD_INTERVALS, PERIOD_SECONDS } from '../../protocol/limits.ts'
+import { P256_LAYOUT, Scheme, type SchemeLayout } from '../../protocol/scheme.ts'
 import { decodeTariff } from '../../protocol/tariff.ts'
 import { type Anvil, anvilPrivateKey } from './anvil.ts'
 import { FLEET_PRICE_NANO, FLEET_TARIFF, Fleet } from './fleet.ts'
 
 export interface LaneFixtureOptions {
   readonly anvil: Anvil
+  /** Of the lane's scheme; P-256 when absent. */
+  readonly layout?: SchemeLayout
+  /** Opens the lane beside this one: on its contracts, in its zone, with its operator. */
+  readonly beside?: TestLane
   readonly evses?: number
   readonly contracts?: number
   readonly seed?: number
@@ -53,10 +58,12 @@ export const OWNER_INDEX = 0
 export const OPERATOR_INDEX = 1
 export const ZONE_INDEX = 2
 const MANY = 60
+/** Of a BLS lane each takes a pairing. */
+const MANY_EVSES: Record<Scheme, number> = { [Scheme.P256]: MANY, [Scheme.BLS]: 20 }
 
 /** A whole lane on an anvil: contracts deployed, chargers and contracts registered, tariff, prices and money in force. */
 export async function openTestLane(options: LaneFixtureOptions): Promise<TestLane> {
-  const { anvil, evses = 4, contracts: contractCount = evses, seed = 1 } = options
+  const { anvil, evses = 4, contracts: contractCount = evses, seed = 1, layout = P256_LAYOUT, beside } = options
   const client = await connectL1(l1ConfigSchema.parse({ rpcUrl: anvil.url }))
   const keyOf = (index: number): L1Account => accountFromKey(anvilPrivateKey(index))
   const owner = keyOf(OWNER_INDEX)
@@ -66,14 +73,15 @@ export async function openTestLane(options: LaneFixtureOptions): Promise<TestLan
   const byZone: Caller = { client, account: zoneOperator }
 
   const wallet = createWalletClient({ account: owner, chain: foundry, transport: http(anvil.url) })
-  const deployment = await deploy(wallet, anvil.publicClient)
+  const deployment = beside?.deployment ?? (await deploy(wallet, anvil.publicClient))
   const { rollup, registry, tariff, vehicle, token, vault } = deployment
   const now = await anvil.now()
   const firstPeriod = Math.ceil((now + 1800) / PERIOD_SECONDS) + 1
 
-  const zone = await openZone(byZone, registry, { publisher: zoneOperator.address, certifier: zoneOperator.address })
-  const lane = await openLane(byOwner, rollup, { zone, operator: operator.address })
-  await depositBond({ client, account: operator }, rollup, 20n * 10n ** 18n)
+  const roles = { publisher: zoneOperator.address, certifier: zoneOperator.address }
+  const zone = beside?.zone ?? (await openZone(byZone, registry, roles))
+  const lane = await openLane(byOwner, rollup, { zone, operator: operator.address, scheme: layout.scheme })
+  if (beside === undefined) await depositBond({ client, account: operator }, rollup, 20n * 10n ** 18n)
   await setTariff(byZone, tariff, { lane, fromPeriod: firstPeriod, tariff: decodeTariff(FLEET_TARIFF) })
   const nano = Array<number>(options.pricedPeriods ?? 192).fill(FLEET_PRICE_NANO)
   await setPrices(byZone, tariff, { zone, firstPeriod, nano })
@@ -85,14 +93,18 @@ export async function openTestLane(options: LaneFixtureOptions): Promise<TestLan
     seed,
     firstInterval: firstPeriod * PERIOD_INTERVALS,
     name: { chainId, rollup, lane },
+    layout,
+    firstVehicle: beside === undefined ? 1 : beside.fleet.firstVehicle + beside.fleet.contracts,
   })
   const deadline = BigInt(now + 86_400)
-  for (let first = 0; first < evses; first += MANY) {
-    const some = fleet.evseDescriptors.slice(first, first + MANY).map(decodeEvseDescriptor)
+  const many = MANY_EVSES[layout.scheme]
+  for (let first = 0; first < evses; first += many) {
+    const some = fleet.evseDescriptors.slice(first, first + many).map(decodeEvseDescriptor)
+    const possessions = fleet.keys.slice(first, first + many).map((key) => key.possession())
     const descriptors = evseDescriptorsHex(some)
     const domain = { chainId: client.chain.id, registry }
     const certificate = await signCertificate(zoneOperator, domain, { lane, firstSlot: first, descriptors, deadline })
-    await registerEvses(byOwner, { registry, token }, { lane, evses: some, certificate })
+    await registerEvses(byOwner, { registry, token }, { lane, evses: some, certificate, possessions })
   }
   for (let first = 0; first < contractCount; first += MANY) {
     const some = fleet.contractDescriptors.slice(first, first + MANY).map(decodeContractDescriptor)

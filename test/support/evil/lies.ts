@@ -23,13 +23,19 @@ const MIDDLE = 1
 
 /** One story of each kind of lie, all told in chunk 1 of 3 but the last. */
 export async function everyLie(material: LieMaterial): Promise<Story[]> {
-  const { bodies } = material
   return [
-    { bodies, lie: { name: 'wrong amount', chunk: MIDDLE, doctor: (state) => credit(state, 0, 1_000_000) } },
-    { bodies, lie: { name: 'a record counted twice', chunk: MIDDLE, doctor: countTwice } },
+    { bodies: material.bodies, lie: { name: 'a record counted twice', chunk: MIDDLE, doctor: countTwice } },
     unsigned(material),
     await unknownEvse(material),
     await otherPrice(material),
+    ...rootLies(material.bodies),
+  ]
+}
+
+/** Lies that look the same in lanes of either scheme. */
+export function rootLies(bodies: readonly Uint8Array[]): Story[] {
+  return [
+    { bodies, lie: { name: 'wrong amount', chunk: MIDDLE, doctor: (state) => credit(state, 0, 1_000_000) } },
     { bodies, lie: { name: 'wrong pre-root of a middle chunk', chunk: MIDDLE, claim: flip } },
     { bodies, lie: { name: 'wrong last root', chunk: bodies.length - 1, claim: flip } },
   ]

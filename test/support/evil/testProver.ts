@@ -10,6 +10,9 @@ import { createMetrics } from '../../../runtime/metrics.ts'
 import { anvilPrivateKey } from '../anvil.ts'
 import type { TestLane } from '../laneFixture.ts'
 
+/** Of anvil: who proves in tests. */
+export const PROVER_ACCOUNT = 4
+
 export interface TestProver extends Prover {
   readonly dataDir: string
 }

@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { BLS_LAYOUT } from '../../protocol/scheme.ts'
+import { type Anvil, startAnvil } from '../support/anvil.ts'
+import { aggregateLies, hostileBlsBodies, wholeBody } from '../support/evil/blsLies.ts'
+import { EvilLane } from '../support/evil/evilLane.ts'
+import { expectCaught, gasOfLastProof } from '../support/evil/expectCaught.ts'
+import { expectUnprovable } from '../support/evil/expectUnprovable.ts'
+import { rootLies } from '../support/evil/lies.ts'
+import { postBatch } from '../support/evil/postBatch.ts'
+import { PROVER_ACCOUNT, startTestProver, type TestProver } from '../support/evil/testProver.ts'
+import { openTestLane, type TestLane } from '../support/laneFixture.ts'
+
+const MODES = ['blob', 'calldata'] as const
+const flip = (root: Uint8Array): Uint8Array => root.with(30, root[30]! ^ 1) as Uint8Array
+
+describe('an evil sequencer of a BLS lane against the real prover, which checks a P-256 lane beside it', () => {
+  let anvil: Anvil
+  let fixture: TestLane
+  let evil: EvilLane
+  let neighbour: EvilLane
+  let prover: TestProver
+
+  before(async () => {
+    anvil = await startAnvil()
+    fixture = await openTestLane({ anvil, layout: BLS_LAYOUT })
+    neighbour = new EvilLane(await openTestLane({ anvil, beside: fixture, seed: 2 }))
+    evil = new EvilLane(fixture)
+    prover = await startTestProver(fixture, { account: PROVER_ACCOUNT })
+  })
+  after(async () => {
+    await prover?.stop()
+    await anvil?.stop()
+  })
+
+  for (const mode of MODES) {
+    test(`${mode}: every lie is caught, slashed and rolled back; honest batches of both lanes stand`, async () => {
+      const base = await evil.postHonest([fixture.fleet.body(64), fixture.fleet.body(10)], mode)
+      await neighbour.postHonest([neighbour.fixture.fleet.body(22)], mode)
+      await prover.idle()
+      assert.equal(await evil.tip(), base.header.index)
+      assert.equal(evil.honest.at(-1)!.built.settled, 74, 'the base batch pays')
+      assert.equal(neighbour.honest.at(-1)!.built.settled, 22)
+
+      const bodies = [12, 8, 12].map((records) => wholeBody(fixture.fleet.body(records)))
+      const material = { rules: () => evil.rules(), fleet: fixture.fleet, bodies }
+      for (const story of [...(await aggregateLies(material)), ...rootLies(bodies)]) {
+        await expectCaught(evil, prover, story, mode)
+      }
+
+      const next = await evil.postHonest(bodies, mode)
+      await prover.idle()
+      assert.equal(await evil.tip(), next.header.index, 'the operator bonded again and goes on')
+      assert.equal(evil.honest.at(-1)!.built.settled, 32)
+      const status = prover.status()
+      assert.deepEqual(status.problems, [])
+      assert.deepEqual(
+        status.lanes.map(({ lane, checkedIndex }) => [lane, checkedIndex]),
+        [
+          [evil.poster.lane, next.header.index],
+          [neighbour.poster.lane, BigInt(neighbour.honest.length)],
+        ],
+      )
+    })
+
+    test(`${mode}: no chunk of an honest batch is provable, hostile chunks with right roots included`, async () => {
+      const hostile = hostileBlsBodies(fixture.fleet).map(({ body }) => body)
+      const { built } = await evil.build([...hostile, fixture.fleet.body(5)])
+      await expectUnprovable(evil, built, mode)
+      await prover.idle()
+      assert.equal(prover.status().lanes[0]!.checkedIndex, await evil.tip())
+    })
+
+    test(`${mode}: a hostile chunk with a wrong root is proven`, async () => {
+      const hostile = hostileBlsBodies(fixture.fleet)
+      const bodies = hostile.map(({ body }) => body)
+      for (const [chunk, { name }] of hostile.entries()) {
+        // What a body holds is no matter of where it was posted: in blobs, every fourth is enough.
+        if (mode === 'blob' && chunk % 4 !== 0) continue
+        const tip = await evil.tip()
+        await evil.postLie({ bodies, lie: { name, chunk, claim: flip } }, mode)
+        assert.equal(await evil.tip(), tip + 1n)
+        await prover.idle()
+        assert.equal(await evil.tip(), tip, name)
+        await evil.bondAgain()
+      }
+    })
+  }
+
+  test('calldata: a last chunk cut inside the aggregate or inside a record is judged as if zero-padded', async () => {
+    for (const length of [0, 1, 191, 192, 216, 192 + 24 * 3 + 11]) {
+      const bodies = [fixture.fleet.body(64), fixture.fleet.body(6).subarray(0, length)]
+      const padded = bodies.map(wholeBody)
+      const { built } = await evil.build(padded)
+      const cut = { ...built, chunks: built.chunks.map((chunk, k) => ({ ...chunk, body: bodies[k]! })) }
+      await expectUnprovable(evil, cut, 'calldata')
+      evil.honest[evil.honest.length - 1] = { ...evil.honest.at(-1)!, built }
+    }
+    const tip = await evil.tip()
+    const lie = { name: 'root', chunk: 1, claim: flip }
+    const { built } = await evil.build([fixture.fleet.body(64), fixture.fleet.body(3)], lie)
+    await postBatch(evil.poster, await evil.parent(), built, { mode: 'calldata' })
+    await prover.idle()
+    assert.equal(await evil.tip(), tip)
+    await evil.bondAgain()
+  })
+})
+
+test('a full BLS chunk, 64 chargers and 64 contracts, is proven within a transaction', async () => {
+  await using anvil = await startAnvil()
+  const fixture = await openTestLane({ anvil, layout: BLS_LAYOUT, evses: 64, contracts: 64, seed: 3 })
+  const evil = new EvilLane(fixture)
+  const prover = await startTestProver(fixture, { account: PROVER_ACCOUNT })
+  try {
+    await evil.postHonest([fixture.fleet.body(64)], 'calldata')
+    for (const mode of MODES) {
+      const bodies = [fixture.fleet.body(64), fixture.fleet.body(64)]
+      const { built } = await evil.build(bodies)
+      assert.equal(built.settled, 128)
+      const tip = await evil.tip()
+      await evil.postLie({ bodies, lie: { name: 'root', chunk: 0, claim: flip } }, mode)
+      await prover.idle()
+      assert.equal(await evil.tip(), tip)
+      const { gas, bytes } = await gasOfLastProof(fixture)
+      console.log(`  ${mode}: full BLS chunk, 64 + 64 leaves: ${gas} gas, ${bytes} bytes`)
+      assert.ok(gas <= 16_777_216n && bytes <= 96 * 1024)
+      await evil.bondAgain()
+    }
+    await expectUnprovable(evil, (await evil.build([fixture.fleet.body(64), fixture.fleet.body(64)])).built, 'blob')
+  } finally {
+    await prover.stop()
+  }
+})
