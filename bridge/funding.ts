@@ -1,6 +1,7 @@
-import { type Address, encodeFunctionData, erc20Abi } from 'viem'
+import { type Address, encodeFunctionData } from 'viem'
 import { vaultAbi } from '../l1/abi/vault.ts'
 import { type Caller, sendCall } from '../l1/contractCall.ts'
+import { approveToken } from '../l1/operate/approve.ts'
 
 export interface VaultAddresses {
   readonly vault: Address
@@ -15,16 +16,7 @@ export async function fundLane(
 ): Promise<void> {
   const { vault, token } = addresses
   const { lane, amountMicro } = funding
-  const allowance = await caller.client.readContract({
-    address: token,
-    abi: erc20Abi,
-    functionName: 'allowance',
-    args: [caller.account.address, vault],
-  })
-  if (allowance < amountMicro) {
-    const data = encodeFunctionData({ abi: erc20Abi, functionName: 'approve', args: [vault, amountMicro] })
-    await sendCall(caller, { to: token, data, label: 'approve the vault' })
-  }
+  await approveToken(caller, { token, spender: vault, amountMicro })
   const data = encodeFunctionData({ abi: vaultAbi, functionName: 'fund', args: [lane, amountMicro] })
   await sendCall(caller, { to: vault, data, label: `fund lane ${lane}` })
 }

@@ -68,6 +68,11 @@ export class LaneReplay {
     return this.#header
   }
 
+  /** Batches 1, 2, … on L1. */
+  get live(): readonly DerivedBatch[] {
+    return this.#deriver.history.live
+  }
+
   get tipIndex(): bigint {
     return BigInt(this.#deriver.history.live.length)
   }

@@ -121,7 +121,7 @@ async function tryGroup(
   }
 }
 
-function paymentsOf(receipt: TransactionReceipt): Payment[] {
+export function paymentsOf(receipt: TransactionReceipt): Payment[] {
   return parseEventLogs({ abi: vaultAbi, eventName: 'Withdrawn', logs: receipt.logs }).map(({ args }) => ({
     slot: args.slot,
     vehicle: args.vehicle,

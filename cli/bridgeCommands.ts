@@ -1,5 +1,5 @@
 import { dollars } from '../bridge/money.ts'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import type { Address } from 'viem'
 import { type ContractCredit, type LaneCredits, readCredits } from '../bridge/credit.ts'
 import { fundLane } from '../bridge/funding.ts'
@@ -7,7 +7,9 @@ import { type LaneReplay, openLaneReplay } from '../bridge/laneReplay.ts'
 import { claimRefund, noticeRefund } from '../bridge/refund.ts'
 import { fetchSequencerClaim } from '../bridge/sequencerClaim.ts'
 import { withdraw, withdrawMany } from '../bridge/withdraw.ts'
+import { fastClaim, withdrawFast } from '../bridge/withdrawFast.ts'
 import { BackfeedError, ExitCode } from '../runtime/errors.ts'
+import { attesterCommand } from './attesterCommands.ts'
 import { callerFrom, type OperatorContext, openContext } from './operatorConfig.ts'
 import { address, id, tokenAmount } from './options.ts'
 import { say } from './output.ts'
@@ -29,6 +31,7 @@ export function bridgeCommand(): Command {
     .addCommand(withdrawCommand())
     .addCommand(withdrawAllCommand())
     .addCommand(refundCommand())
+    .addCommand(attesterCommand())
 }
 
 function laneCommand(name: string, description: string): Command {
@@ -66,9 +69,18 @@ function withdrawCommand(): Command {
   return laneCommand('withdraw', 'Pay one contract’s owner what is final. Anyone may do this for an owner.')
     .requiredOption('--slot <id>', 'the contract', id)
     .requiredOption(...KEY)
-    .option('--sequencer <url>', 'take the claim from this sequencer instead of working it out from L1')
-    .action(async (options: LaneOptions & { slot: number; key: string; sequencer?: string }) => {
+    .addOption(
+      new Option('--sequencer <url>', 'take the claim from this sequencer instead of working it out from L1').conflicts(
+        'fast',
+      ),
+    )
+    .option('--fast', 'pay what attesters have signed, without waiting for it to be final; within their limits')
+    .action(async (options: LaneOptions & { slot: number; key: string; sequencer?: string; fast?: boolean }) => {
       const context = await openContext(options.config)
+      if (options.fast === true) {
+        await payFast(context, options)
+        return
+      }
       const { base, claim } =
         options.sequencer === undefined
           ? await replayedClaim(context, options)
@@ -77,6 +89,15 @@ function withdrawCommand(): Command {
       const { payments } = await withdraw(caller, context.contracts.vault, base, claim)
       for (const { owner, amountMicro } of payments) say(`${dollars(amountMicro)} paid to ${owner}`)
     })
+}
+
+async function payFast(context: OperatorContext, options: { lane: number; slot: number; key: string }): Promise<void> {
+  const replay = await openLaneReplay({ ...context, lane: options.lane })
+  const fast = await fastClaim(replay, { ...context, lane: options.lane, slot: options.slot })
+  const { payments } = await withdrawFast(callerFrom(context.client, options.key), context.contracts, fast)
+  for (const { owner, amountMicro } of payments) {
+    say(`${dollars(amountMicro)} paid to ${owner} against batch ${fast.base.header.index}`)
+  }
 }
 
 function withdrawAllCommand(): Command {

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { proverConfigSchema } from '../prover/config.ts'
 import { loadConfig } from '../runtime/config.ts'
+import { BackfeedError, ExitCode } from '../runtime/errors.ts'
 import { createLogger } from '../runtime/log.ts'
 import { runUntilSignal } from '../runtime/service.ts'
 import { sequencerConfigSchema } from '../sequencer/config.ts'
@@ -28,10 +29,16 @@ export function proverCommand(): Command {
   return new Command('prover')
     .description('Run a prover: re-executes every chunk of every batch and proves what is false.')
     .requiredOption(CONFIG, CONFIG_HELP)
+    .option('--attest', 'insist on signing batches for fast withdrawals: refuse a file without an [attest] section')
     .addHelpText('after', () => configHelp(proverConfigSchema))
-    .action(async ({ config: path }: { config: string }) => {
+    .action(async ({ config: path, attest }: { config: string; attest?: boolean }) => {
       const { startProver } = await import('../prover/main.ts')
       const config = loadConfig({ path, schema: proverConfigSchema })
+      if (attest === true && config.attest === undefined) {
+        throw new BackfeedError('CONFIG_INVALID', `${path}: --attest needs an [attest] section with a keyFile`, {
+          exitCode: ExitCode.usage,
+        })
+      }
       const log = createLogger({ service: 'prover', level: config.log.level })
       process.exitCode = await runUntilSignal(log, (signal) => startProver(config, { signal, log }))
     })

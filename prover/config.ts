@@ -30,6 +30,25 @@ export const proverConfigSchema = z.strictObject({
     /** Threads that verify signatures. */
     workers: z.number().int().min(1).max(64).default(2),
   }),
+  /** Absent: batches are checked and not signed (docs/protocol.md §11). */
+  attest: z
+    .strictObject({
+      /** BLS secret key, 32 bytes of hex, readable by its owner alone. Its stake is joined by `backfeed bridge attester join`. */
+      keyFile: z.string().min(1),
+      /** Where other attesters reach this one; multiaddrs. */
+      listen: z.array(z.string()).default(['/ip4/0.0.0.0/tcp/4401']),
+      /** Addresses to tell peers of, behind a NAT. */
+      announce: z.array(z.string()).default([]),
+      /** Other attesters, kept connected: multiaddrs that end in /p2p/ and a peer id. */
+      peers: z.array(z.string().regex(/\/p2p\/[^/]+$/, 'a multiaddr that ends in /p2p/ and a peer id')).default([]),
+      /** The node's own key, made on the first start. Absent: in dataDir. */
+      peerKeyFile: z.string().min(1).optional(),
+      /** Between tellings of signatures that are not on L1 yet, milliseconds. */
+      tellMs: z.number().int().min(5_000).max(60_000).default(10_000),
+      /** Attesters take turns in posting what enough of them signed; this long is a turn, milliseconds. Posting needs prover.keyFile. */
+      turnMs: z.number().int().min(0).max(600_000).default(6_000),
+    })
+    .optional(),
   transactions: txConfigSchema.prefault({}),
   http: z
     .strictObject({

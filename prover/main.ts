@@ -15,6 +15,7 @@ import { createLogger, type Logger } from '../runtime/log.ts'
 import { createMetrics, type Metrics } from '../runtime/metrics.ts'
 import { type Component, type Service, startService } from '../runtime/service.ts'
 import { pause } from '../runtime/wait.ts'
+import { type Attesting, openAttesting } from './attest/attesting.ts'
 import type { ProverConfig } from './config.ts'
 import { LaneWatch } from './replay/laneWatch.ts'
 import { replayMetrics } from './replay/replayMetrics.ts'
@@ -51,9 +52,10 @@ export async function startProver(config: Readonly<ProverConfig>, options: Prove
 
   const fraudVerifier = await readFraudVerifier(client, contracts.rollup)
   const transactions = await openTransactions(config, { client, log, metrics })
+  const follower = new L1Follower({ client, finality: config.prover.follow, pollMs: config.prover.pollMs, log })
+  const attesting = await openSigning(config, { client, follower, log, metrics, transactions })
   // From here on nothing throws until the service has started, and then it is the service that cleans up.
   const verifier = new SignaturePool({ workers: config.prover.workers })
-  const follower = new L1Follower({ client, finality: config.prover.follow, pollMs: config.prover.pollMs, log })
   const blobs = { archive: openBlobArchive(folder('blobs')), sources: config.l1.beacon.map(beaconSource) }
   const checks = replayMetrics(metrics)
   const desk = transactions && openDesk(config, { client, log, metrics, manager: transactions.manager, fraudVerifier })
@@ -64,7 +66,8 @@ export async function startProver(config: Readonly<ProverConfig>, options: Prove
     lanes: config.prover.lanes,
     retryMs: config.prover.retryMs,
     log,
-    openLane: (lane) => new LaneWatch({ client, contracts, lane, blobs, verifier, metrics: checks, log }),
+    openLane: (lane) =>
+      new LaneWatch({ client, contracts, lane, blobs, verifier, metrics: checks, log, onRight: attesting?.onRight }),
     onFalse: (falsehood, followed) => desk?.open(falsehood, followed, stopping.signal),
   })
 
@@ -72,15 +75,22 @@ export async function startProver(config: Readonly<ProverConfig>, options: Prove
     lanes: watcher.lanes(),
     checked: checks.totals(),
     frauds: desk?.totals ?? { proven: 0, rewardWei: 0n, tooLate: 0 },
-    problems: [...watcher.problems(), ...falseBatches(watcher, desk)],
+    ...(attesting === undefined ? {} : { attesting: attesting.status() }),
+    problems: [...watcher.problems(), ...falseBatches(watcher, desk), ...(attesting?.problems() ?? [])],
   })
-  const server = new StatusServer({ ...config.http, metrics, status, refresh: statusGauges(metrics, status) })
+  const gauges = statusGauges(metrics, status)
+  const refresh = (): void => {
+    gauges()
+    attesting?.refresh()
+  }
+  const server = new StatusServer({ ...config.http, metrics, status, refresh })
 
   const components: Component[] = [
     { name: 'signaturePool', stop: () => verifier.close() },
     ...(transactions === undefined ? [] : [{ name: 'txStore', stop: () => transactions.store.close() }]),
     follower,
     ...(transactions === undefined ? [] : [transactions.manager]),
+    ...(attesting?.components ?? []),
     // Last to start and first to stop: cases end before what they send with.
     {
       name: 'cases',
@@ -135,6 +145,22 @@ async function openTransactions(config: Readonly<ProverConfig>, { client, log, m
     abi: errorsAbi,
   })
   return { store, manager }
+}
+
+type Transactions = NonNullable<Awaited<ReturnType<typeof openTransactions>>>
+
+async function openSigning(
+  config: Readonly<ProverConfig>,
+  parts: Parts & { follower: L1Follower; transactions: Transactions | undefined },
+): Promise<Attesting | undefined> {
+  if (config.attest === undefined) return undefined
+  const { transactions } = parts
+  try {
+    return await openAttesting(config, config.attest, { ...parts, sender: transactions?.manager })
+  } catch (error) {
+    await transactions?.store.close()
+    throw error
+  }
 }
 
 async function readFraudVerifier(client: L1Client, rollup: Address): Promise<Address> {

@@ -1,8 +1,9 @@
+import type { AttestStatus } from './attest/attestStatus.ts'
 import type { ReplayTotals } from './replay/replayMetrics.ts'
 import type { CaseTotals } from './respond/caseDesk.ts'
 
 export interface ProverProblem {
-  /** Stable: DATA_MISSING, LANE_DISAGREES, FALSE_BATCH, FALSE_BATCH_FINAL, L1_UNREACHABLE, or the code of another fault. */
+  /** Stable: DATA_MISSING, LANE_DISAGREES, FALSE_BATCH, FALSE_BATCH_FINAL, L1_UNREACHABLE, ATTEST_CONFLICT, or the code of another fault. */
   readonly code: string
   readonly message: string
   readonly lane?: number
@@ -23,5 +24,7 @@ export interface ProverStatus {
   readonly lanes: readonly LaneCheckStatus[]
   readonly checked: ReplayTotals
   readonly frauds: CaseTotals
+  /** Absent when batches are not signed. */
+  readonly attesting?: AttestStatus
   readonly problems: readonly ProverProblem[]
 }

@@ -1,7 +1,7 @@
 import type { AddressInfo, Socket } from 'node:net'
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
 import type { Logger } from '../runtime/log.ts'
-import { HostConnections, hostKey } from './hostConnections.ts'
+import { HostConnections, hostKey } from '../runtime/hostConnections.ts'
 import {
   HTTP_CLOSE_TIMEOUT_MS,
   HTTP_HEADERS_TIMEOUT_MS,

@@ -22,6 +22,8 @@ export interface LaneWatchSettings {
   readonly verifier: SignatureVerifier
   readonly metrics: ReplayMetrics
   readonly log: Logger
+  /** Called for every batch that re-execution finds right, again when the lane is re-executed. */
+  readonly onRight?: ((batch: DerivedBatch) => void) | undefined
 }
 
 /** Batches checked of one lane before the others have their turn. */
@@ -136,6 +138,7 @@ export class LaneWatch {
     const fields = { batch: Number(header.index), headerHash }
     if (result.kind === 'right') {
       this.#log.debug({ ...fields, records: result.records, settled: result.settled }, 'batch is right')
+      this.#settings.onRight?.(batch)
       return
     }
     this.#falsehood = result.falsehood

@@ -8,7 +8,7 @@ import { createLibp2p } from 'libp2p'
 import { RECORDS_PROTOCOL } from '../../protocol/wire.ts'
 import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
 import type { Logger } from '../../runtime/log.ts'
-import { HostConnections, hostKey } from '../hostConnections.ts'
+import { HostConnections, hostKey } from '../../runtime/hostConnections.ts'
 import {
   LIBP2P_CONNECTIONS_PER_SECOND,
   LIBP2P_FRAME_TIMEOUT_MS,
@@ -21,7 +21,7 @@ import {
   LIBP2P_WINDOW_BYTES,
 } from '../limits.ts'
 import type { Intake } from './intake.ts'
-import { loadPeerIdentity } from './peerIdentity.ts'
+import { loadPeerIdentity } from '../../runtime/peerIdentity.ts'
 import { RecordStream } from './recordStream.ts'
 
 export interface Libp2pSettings {

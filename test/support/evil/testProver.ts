@@ -2,6 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { toHex } from '../../../l1/bytes.ts'
 import { proverConfigSchema } from '../../../prover/config.ts'
 import { type Prover, startProver } from '../../../prover/main.ts'
 import { parseConfig } from '../../../runtime/config.ts'
@@ -20,11 +21,20 @@ export interface TestProver extends Prover {
 /** The real prover, with an anvil account's key and its own data directory, which `stop` leaves when it was given. */
 export async function startTestProver(
   fixture: TestLane,
-  options: { account?: number; dataDir?: string; beacon?: string; rpc?: string; depth?: number } = {},
+  options: {
+    account?: number
+    dataDir?: string
+    beacon?: string
+    rpc?: string
+    depth?: number
+    attest?: { secret: Uint8Array; peers: readonly string[]; turnMs?: number }
+  } = {},
 ): Promise<TestProver> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'backfeed-prover-'))
   const keyFile = join(dataDir, 'key')
   if (options.account !== undefined) writeFileSync(keyFile, anvilPrivateKey(options.account), { mode: 0o600 })
+  const blsKeyFile = join(dataDir, 'bls')
+  if (options.attest !== undefined) writeFileSync(blsKeyFile, toHex(options.attest.secret), { mode: 0o600 })
   const { url } = fixture.anvil
   const config = parseConfig(proverConfigSchema, {
     l1: { rpcUrl: options.rpc ?? url, retryCount: 0, beacon: [{ url: options.beacon ?? url, blockId: 'number' }] },
@@ -37,6 +47,17 @@ export async function startTestProver(
       retryMs: 100,
       workers: 1,
     },
+    ...(options.attest === undefined
+      ? {}
+      : {
+          attest: {
+            keyFile: blsKeyFile,
+            listen: ['/ip4/127.0.0.1/tcp/0'],
+            peers: options.attest.peers,
+            tellMs: 5_000,
+            turnMs: options.attest.turnMs ?? 500,
+          },
+        }),
     transactions: { finality: { kind: 'depth', blocks: 1 }, pollMs: 50, lowBalanceEther: 0 },
     http: { port: 0 },
   })

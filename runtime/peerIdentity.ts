@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import type { PrivateKey } from '@libp2p/interface'
-import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
+import { BackfeedError, ExitCode } from './errors.ts'
 
 /**
  * The node's key, from which its peer id follows. Made on the first start (Ed25519, base64 of libp2p's protobuf, readable by its owner alone):
