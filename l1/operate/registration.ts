@@ -1,11 +1,13 @@
 import { type Address, concatHex, encodeFunctionData, erc20Abi, type Hex, keccak256, parseEventLogs } from 'viem'
+import { verifyPossession } from '../../protocol/blsPossession.ts'
 import {
   type ContractDescriptor,
   type EvseDescriptor,
   encodeContractDescriptor,
   encodeEvseDescriptor,
 } from '../../protocol/descriptor.ts'
-import { BackfeedError } from '../../runtime/errors.ts'
+import { BLS_LAYOUT } from '../../protocol/scheme.ts'
+import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
 import { registryAbi } from '../abi/registry.ts'
 import { vehicleAbi } from '../abi/vehicle.ts'
 import { toHex } from '../bytes.ts'
@@ -73,6 +75,8 @@ export async function signCertificate(
 /**
  * Registers certified EVSEs; takes their deposits from the caller, approving them first. A BLS lane wants a proof of possession of
  * each key, 192 bytes in L1's order, a P-256 lane none. Returns the first slot.
+ *
+ * @throws BackfeedError BAD_POSSESSION before anything is sent, for one that the registry would refuse
  */
 export async function registerEvses(
   caller: Caller,
@@ -86,6 +90,7 @@ export async function registerEvses(
 ): Promise<number> {
   const { registry, token } = addresses
   const { deadline, signature } = what.certificate
+  checkPossessions(what.evses, what.possessions ?? [])
   const possessions = concatHex((what.possessions ?? []).map(toHex))
   const depositMicro = what.evses.reduce((sum, evse) => sum + evse.depositMicro, 0n)
   if (depositMicro > 0n) {
@@ -101,6 +106,20 @@ export async function registerEvses(
   const [event] = parseEventLogs({ abi: registryAbi, eventName: 'EvsesRegistered', logs: receipt.logs })
   if (event === undefined) throw new BackfeedError('EVENT_MISSING', 'the registry announced no EVSEs')
   return event.args.firstSlot
+}
+
+function checkPossessions(evses: readonly EvseDescriptor[], possessions: readonly Uint8Array[]): void {
+  for (const [i, { key }] of evses.entries()) {
+    if (key.length !== BLS_LAYOUT.keyBytes || verifyPossession(key, possessions[i] ?? new Uint8Array())) continue
+    throw new BackfeedError(
+      'BAD_POSSESSION',
+      `EVSE ${i + 1} of ${evses.length}: nobody proves to hold the key's secret`,
+      {
+        exitCode: ExitCode.refusedByL1,
+        details: { key: toHex(key) },
+      },
+    )
+  }
 }
 
 /** The vehicle's owner agrees to a contract. */
