@@ -17,6 +17,7 @@ import {Scheme} from "../protocol/Scheme.sol";
 import {BlsRows} from "./BlsRows.sol";
 import {ChunkItems, Item} from "./ChunkItem.sol";
 import {ChunkOpening} from "./ChunkOpening.sol";
+import {ForcedEntries} from "./ForcedEntries.sol";
 import {P256Rows} from "./P256Rows.sol";
 import {Replay, ReplayLib} from "./Replay.sol";
 
@@ -95,19 +96,24 @@ contract FraudVerifier is IFraudVerifier {
         returns (Execution memory execution)
     {
         if (chunk >= header.chunkCount) revert ChunkOutOfRange(chunk, header.chunkCount);
-        if (chunk < header.forcedChunks) revert ForcedChunkUnsupported(chunk);
-
+        bool forced = chunk < header.forcedChunks;
+        if (!forced && parts.forced.length != 0) revert WrongLength("forced", parts.forced.length);
         bytes31 preRoot;
         (preRoot, execution.body, execution.claimed) = ChunkOpening.open(trustedSetup, header, chunk, parts);
         if (chunk == 0) preRoot = context.parentRoot;
 
-        Item[] memory items = _decode(context.scheme, execution.body);
+        Item[] memory items = forced
+            ? ForcedEntries.decode(forcedQueue, header, chunk, context.scheme, parts.forced)
+            : _decode(context.scheme, execution.body);
 
         Witness calldata witness = parts.witness;
         Replay memory replay = ReplayLib.load(header, context, witness, tariff, vault);
         items.fetchWords(registry, header.lane, header.asOf);
         items.locateEvses(context.scheme, replay.evses, witness);
-        if (context.scheme == Scheme.BLS) {
+        if (forced) {
+            ForcedEntries.verify(items);
+            replay.forced = true;
+        } else if (context.scheme == Scheme.BLS) {
             BlsRows.verify(items, execution.body, context.domain, witness);
         } else {
             P256Rows.verify(items, execution.body, context.domain, witness);

@@ -24,6 +24,8 @@ import {WitnessEntries} from "./WitnessEntries.sol";
 struct Replay {
     uint256 asOf;
     uint8 scheme;
+    /// Records of a forced chunk don't move the lane's position.
+    bool forced;
     Nodes evses;
     Nodes contracts;
     LaneLeaf laneLeaf;
@@ -63,7 +65,7 @@ library ReplayLib {
     function settle(Replay memory replay, Witness calldata witness, Item memory item) internal view {
         Record record = item.record;
         if (record.isEmpty()) return;
-        replay.laneLeaf.position++;
+        if (!replay.forced) replay.laneLeaf.position++;
 
         // Checks 1 to 6.
         if (!item.knownEvse || !item.validSignature) return;

@@ -51,7 +51,8 @@ interface IFraudVerifier {
     error UnsupportedScheme(uint8 scheme);
     error UnknownDataKind(uint8 dataKind);
     error ChunkOutOfRange(uint32 chunk, uint32 chunkCount);
-    error ForcedChunkUnsupported(uint32 chunk);
+    /// These are not the queue's entries from `from` to `to` − 1.
+    error WrongForcedEntries(uint64 from, uint64 to);
     error WrongTrustedSetup(address holder);
     error PrecompileMissing(address precompile);
     error WrongDataWords(bytes32 expected, bytes32 given);

@@ -9,6 +9,8 @@ contract FakeL1 {
     mapping(uint32 lane => mapping(uint32 index => bytes32)) public checkpoint;
     mapping(uint32 zone => mapping(uint32 period => uint32)) public price;
 
+    mapping(uint32 lane => mapping(uint64 count => bytes32)) public wordAt;
+
     error SlotOutOfRange(uint32 slot);
 
     function setEvse(uint32 lane, uint32 slot, bytes32 word) external {
@@ -25,6 +27,10 @@ contract FakeL1 {
 
     function setCheckpoint(uint32 lane, uint32 index, bytes32 word) external {
         checkpoint[lane][index] = word;
+    }
+
+    function setEntryWord(uint32 lane, uint64 count, bytes32 word) external {
+        wordAt[lane][count] = word;
     }
 
     function setPrice(uint32 zone, uint32 period, uint32 priceNano) external {

@@ -154,9 +154,6 @@ contract RefusedProofsTest is ExecutionFixture {
         context.scheme = 2;
         vm.expectRevert(abi.encodeWithSelector(IFraudVerifier.UnsupportedScheme.selector, 2));
         verifier.execute(header, context, 0, abi.encode(proof));
-        header.forcedChunks = 1;
-        vm.expectRevert(abi.encodeWithSelector(IFraudVerifier.ForcedChunkUnsupported.selector, 0));
-        verifier.execute(header, context, 0, abi.encode(proof));
     }
 
     function test_constructor_wrongSetup_reverts() public {
