@@ -55,7 +55,7 @@ async function run(options: BenchOptions): Promise<BenchResult> {
       let checked = 0
       const replayed = await measure(async () => {
         for (const { batch, chunks } of derived) {
-          const result = await checker.check(batch, { chunks, raw: [], blobs: [] }, rules)
+          const result = await checker.check(batch, { chunks, raw: [], blobs: [] }, rules, [])
           if (result.kind !== 'right') throw new Error('the prover finds the sequencer wrong')
           checked += result.settled
         }

@@ -5,12 +5,14 @@ import type { BlobSources } from '../l1/derive/fetchBlobs.ts'
 import { LaneDeriver } from '../l1/derive/laneDeriver.ts'
 import type { DerivedBatch } from '../l1/derive/laneHistory.ts'
 import { toHex } from '../l1/bytes.ts'
+import { ForcedView } from '../l1/forced/forcedView.ts'
 import { type LaneView, openLaneView } from '../l1/laneView/laneView.ts'
 import type { BatchHeader } from '../protocol/batchHeader.ts'
 import { settlingChunks } from '../protocol/chunk.ts'
 import { type ChunkSignatures, chunkSignatures } from '../protocol/chunkSignatures.ts'
 import { recordDomain } from '../protocol/domain.ts'
 import type { LaneRules } from '../protocol/laneRules.ts'
+import { forcedRuns } from '../protocol/forced.ts'
 import { LaneState } from '../protocol/laneState.ts'
 import { WINDOW_SECONDS } from '../protocol/limits.ts'
 import { Settlement } from '../protocol/settlement.ts'
@@ -31,8 +33,10 @@ export async function openLaneReplay(settings: LaneReplaySettings): Promise<Lane
   const view = await openLaneView({ client, contracts, lane })
   const deriver = new LaneDeriver({ client, contracts, lane })
   await view.catchUp({ number: head.number, hash: head.hash }, signal)
+  const queue = new ForcedView({ client, contracts, lane })
+  await queue.catchUp({ number: head.number, hash: head.hash }, signal)
   await deriver.catchUp({ number: head.number, hash: head.hash }, signal)
-  return new LaneReplay(settings, { view, deriver, headSeconds: Number(head.timestamp) })
+  return new LaneReplay(settings, { view, deriver, queue, headSeconds: Number(head.timestamp) })
 }
 
 /**
@@ -44,14 +48,19 @@ export class LaneReplay {
   readonly #settings: LaneReplaySettings
   readonly #view: LaneView
   readonly #deriver: LaneDeriver
+  readonly #queue: ForcedView
   readonly #headSeconds: number
   readonly #signatures: ChunkSignatures
   #header: BatchHeader
 
-  constructor(settings: LaneReplaySettings, parts: { view: LaneView; deriver: LaneDeriver; headSeconds: number }) {
+  constructor(
+    settings: LaneReplaySettings,
+    parts: { view: LaneView; deriver: LaneDeriver; queue: ForcedView; headSeconds: number },
+  ) {
     this.#settings = settings
     this.#view = parts.view
     this.#deriver = parts.deriver
+    this.#queue = parts.queue
     this.#headSeconds = parts.headSeconds
     this.#header = parts.deriver.history.genesis.header
     const chainId = BigInt(settings.client.chain.id)
@@ -100,18 +109,17 @@ export class LaneReplay {
   async #apply(batch: DerivedBatch): Promise<void> {
     const { client, contracts, blobs, signal } = this.#settings
     const { header } = batch
-    if (header.forcedChunks > 0) {
-      throw new BackfeedError(
-        'FORCED_CHUNKS_PLANNED',
-        `batch ${header.index} has forced chunks, which have no code yet`,
-      )
-    }
     const { chunks } = await fetchBatchData({ client, contracts, blobs }, batch, this.rules.layout, signal)
     const settlement = new Settlement(this.state, this.rules, header.asOf)
-    for (const chunk of settlingChunks(this.rules.layout, chunks)) {
+    const forced = forcedRuns(this.#queue.entriesOf(header), this.rules.layout.chunkRecords)
+    for (const chunk of settlingChunks(this.rules.layout, chunks, forced)) {
       const verdicts = this.#signatures.judge(settlement, chunk)
-      const { bytes, at, stride } = chunk.records
-      for (const [i, verdict] of verdicts.entries()) settlement.settle(bytes, at + i * stride, verdict === 1)
+      const { bytes, at: first, stride } = chunk.records
+      for (const [i, verdict] of verdicts.entries()) {
+        const at = first + i * stride
+        if (chunk.isForced) settlement.settleForced(bytes, at)
+        else settlement.settle(bytes, at, verdict === 1)
+      }
     }
     const root = toHex(this.state.root())
     if (root !== header.postRoot) {

@@ -31,6 +31,8 @@ export interface RecordRun {
 /** A chunk and the records that it settles. */
 export interface SettlingChunk extends Chunk {
   readonly records: RecordRun
+  /** Its records are entries of L1's queue: `Settlement.settleForced` is for them. */
+  readonly isForced: boolean
 }
 
 export function chunksFor(layout: SchemeLayout, records: number): number {
@@ -48,9 +50,16 @@ export function bodyRecords(layout: SchemeLayout, body: Uint8Array): RecordRun {
   return { bytes, at: headBytes, stride: recordStride, count: chunkRecords }
 }
 
-/** Chunks that settle what they hold themselves. */
-export function settlingChunks(layout: SchemeLayout, chunks: readonly Chunk[]): SettlingChunk[] {
-  return chunks.map(({ preRoot, body }) => ({ preRoot, body, records: bodyRecords(layout, body) }))
+/** The first chunks settle the runs of `forced` (`forcedRuns`), the others what they hold themselves. */
+export function settlingChunks(
+  layout: SchemeLayout,
+  chunks: readonly Chunk[],
+  forced: readonly RecordRun[] = [],
+): SettlingChunk[] {
+  return chunks.map(({ preRoot, body }, k) => {
+    const run = forced[k]
+    return { preRoot, body, records: run ?? bodyRecords(layout, body), isForced: run !== undefined }
+  })
 }
 
 /** Writes a chunk into cell `cell` of a blob. `body` may be short: the rest stays zero. */

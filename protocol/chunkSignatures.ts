@@ -77,8 +77,9 @@ class BlsSignatures implements ChunkSignatures {
   }
 }
 
-/** The places of records that pass check 1: of those alone a signature is asked for. */
-export function placesWorthVerifying(settlement: Settlement, { records }: SettlingChunk): number[] {
+/** The places of records that pass check 1: of those alone a signature is asked for, and of forced ones L1 has asked. */
+export function placesWorthVerifying(settlement: Settlement, { records, isForced }: SettlingChunk): number[] {
+  if (isForced) return []
   const { bytes, at: first, stride, count } = records
   const places: number[] = []
   for (let place = 0; place < count; place++) {

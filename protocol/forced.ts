@@ -1,6 +1,7 @@
 import { concatHex, type Hex, keccak256, zeroHash } from 'viem'
 import { readU32, writeU32 } from './bigEndian.ts'
 import type { BatchHeader } from './batchHeader.ts'
+import type { RecordRun } from './chunk.ts'
 import { RECORD_BYTES } from './limits.ts'
 
 // The forced queue of a lane, docs/protocol.md §10 and §15.6. Entries count from 0; entry word n is the one after n entries.
@@ -63,6 +64,21 @@ export function forcedChunkSpan(
   const from = header.forcedStart + BigInt(chunk * chunkRecords)
   const end = from + BigInt(chunkRecords)
   return { from, to: end < header.forcedEnd ? end : header.forcedEnd }
+}
+
+/** What the forced chunks of a batch settle, of all the entries it takes. */
+export function forcedRuns(entries: readonly ForcedEntry[], chunkRecords: number): RecordRun[] {
+  const bytes = packEntries(entries)
+  return Array.from({ length: forcedChunksFor(entries.length, chunkRecords) }, (_, chunk) => {
+    const first = chunk * chunkRecords
+    const count = Math.min(chunkRecords, entries.length - first)
+    return { bytes, at: first * FORCED_ENTRY_BYTES, stride: FORCED_ENTRY_BYTES, count }
+  })
+}
+
+/** The entries of one run, as a fraud proof of its chunk brings them. */
+export function entriesOfRun({ bytes, at, stride, count }: RecordRun): Uint8Array {
+  return bytes.subarray(at, at + count * stride)
 }
 
 /** Entries one after another, 28 bytes each. */

@@ -11,9 +11,9 @@ export const forcedQueueAbi = [
   {"type":"error","name":"BadSignature","inputs":[]},
   {"type":"error","name":"EmptyRecord","inputs":[]},
   {"type":"error","name":"FeeNotBurned","inputs":[]},
+  {"type":"error","name":"PrecompileMissing","inputs":[{"name":"precompile","type":"address","internalType":"address"}]},
   {"type":"error","name":"PrecompileOutOfGas","inputs":[{"name":"precompile","type":"address","internalType":"address"}]},
   {"type":"error","name":"SlotEmpty","inputs":[{"name":"slot","type":"uint32","internalType":"uint32"}]},
-  {"type":"error","name":"UnknownScheme","inputs":[{"name":"scheme","type":"uint8","internalType":"uint8"}]},
   {"type":"error","name":"WrongDescriptor","inputs":[{"name":"slot","type":"uint32","internalType":"uint32"}]},
   {"type":"error","name":"WrongFee","inputs":[{"name":"given","type":"uint256","internalType":"uint256"},{"name":"fee","type":"uint256","internalType":"uint256"}]},
 ] as const

@@ -1,5 +1,5 @@
 import { type Hex, type Log, numberToHex, parseEventLogs, toEventSelector } from 'viem'
-import { FIRST_ENTRY_WORD, type ForcedEntry, nextEntryWord } from '../../protocol/forced.ts'
+import { FIRST_ENTRY_WORD, type ForcedEntry, type ForcedRange, nextEntryWord } from '../../protocol/forced.ts'
 import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
 import { forcedQueueAbi } from '../abi/forcedQueue.ts'
 import { fromHex } from '../bytes.ts'
@@ -73,6 +73,16 @@ export class ForcedView {
       throw new RangeError(`entries ${from} to ${to} of a queue of ${this.length}`)
     }
     return this.#entries.slice(Number(from), Number(to))
+  }
+
+  /** The entries that a batch takes, checked against what its header says of the queue. The view must reach the batch's block. */
+  entriesOf(header: ForcedRange): readonly QueuedEntry[] {
+    const { forcedStart, forcedStartHash, forcedEnd, forcedEndHash } = header
+    if (forcedEnd > this.length) throw inconsistent(`a batch takes ${forcedEnd} entries of ${this.length}`)
+    if (this.wordAt(forcedStart) !== forcedStartHash || this.wordAt(forcedEnd) !== forcedEndHash) {
+      throw inconsistent(`a batch states other words for entries ${forcedStart} to ${forcedEnd}`)
+    }
+    return this.slice(forcedStart, forcedEnd)
   }
 
   /** The entry word after `count` entries. @throws RangeError beyond the last. */

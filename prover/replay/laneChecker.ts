@@ -3,11 +3,11 @@ import type { BatchData } from '../../l1/derive/batchData.ts'
 import type { DerivedBatch, DerivedGenesis } from '../../l1/derive/laneHistory.ts'
 import { settlingChunks } from '../../protocol/chunk.ts'
 import type { BatchHeader } from '../../protocol/batchHeader.ts'
+import { entriesOfRun, type ForcedEntry, forcedRuns } from '../../protocol/forced.ts'
 import type { Witness } from '../../protocol/fraudProof.ts'
 import type { LaneRules } from '../../protocol/laneRules.ts'
 import { LaneState } from '../../protocol/laneState.ts'
 import { buildWitness } from '../../protocol/witness.ts'
-import { BackfeedError } from '../../runtime/errors.ts'
 import { judgeSignatures } from './judgeSignatures.ts'
 import { atChunk, type JudgedBatch, replayChunks } from './replayChunks.ts'
 import type { SignatureVerifier } from './signaturePool.ts'
@@ -22,6 +22,8 @@ export interface FalseBatch {
   readonly claimed: Uint8Array
   readonly computed: Uint8Array
   readonly witness: Witness
+  /** What the chunk takes of the forced queue, 28 bytes each; empty unless it is a forced one. */
+  readonly forced: Uint8Array
 }
 
 export type CheckResult =
@@ -51,17 +53,24 @@ export class LaneChecker {
 
   /**
    * Checks the batch after the tip. `rules` must have followed L1 at least to the block that carries it: whatever is in effect at
-   * `asOf` was written 30 minutes earlier, and `asOf` is before that block's time (docs/protocol.md §2, §7).
+   * `asOf` was written 30 minutes earlier, and `asOf` is before that block's time (docs/protocol.md §2, §7). `entries`: what the batch
+   * takes of the forced queue.
    */
-  async check(batch: DerivedBatch, data: BatchData, rules: LaneRules): Promise<CheckResult> {
+  async check(
+    batch: DerivedBatch,
+    data: BatchData,
+    rules: LaneRules,
+    entries: readonly ForcedEntry[],
+  ): Promise<CheckResult> {
     const { header } = batch
     if (header.index !== this.#tip.header.index + 1n) {
       throw new RangeError(`batch ${header.index} does not follow batch ${this.#tip.header.index}`)
     }
-    if (header.forcedChunks !== 0) {
-      throw new BackfeedError('LANE_UNSUPPORTED', `batch ${header.index} holds forced chunks, which are only planned`)
+    const forced = forcedRuns(entries, rules.layout.chunkRecords)
+    if (header.forcedChunks !== forced.length) {
+      throw new RangeError(`batch ${header.index} has ${header.forcedChunks} forced chunks, not ${forced.length}`)
     }
-    const chunks = settlingChunks(rules.layout, data.chunks)
+    const chunks = settlingChunks(rules.layout, data.chunks, forced)
     const domain = this.#domain
     const signatures = await judgeSignatures({ chunks, rules, asOf: header.asOf, domain, verifier: this.#verifier })
     const judged: JudgedBatch = { asOf: header.asOf, chunks, postRoot: fromHex(header.postRoot), signatures }
@@ -75,9 +84,11 @@ export class LaneChecker {
       chunk,
       look: (state) => buildWitness(state, rules, header.asOf, chunks[chunk]!.records),
     })
+    const run = forced[chunk]
+    const forcedBytes = run === undefined ? new Uint8Array(0) : entriesOfRun(run)
     return {
       kind: 'wrong',
-      falsehood: { batch, parent: this.#tip.header, data, chunk, claimed, computed, witness },
+      falsehood: { batch, parent: this.#tip.header, data, chunk, claimed, computed, witness, forced: forcedBytes },
     }
   }
 }

@@ -5,6 +5,7 @@ import type { BlobSources } from '../../l1/derive/fetchBlobs.ts'
 import { LaneDeriver } from '../../l1/derive/laneDeriver.ts'
 import type { DerivedBatch } from '../../l1/derive/laneHistory.ts'
 import type { BlockRef } from '../../l1/follow.ts'
+import { ForcedView } from '../../l1/forced/forcedView.ts'
 import { type LaneView, openLaneView } from '../../l1/laneView/laneView.ts'
 import { recordDomain } from '../../protocol/domain.ts'
 import type { LaneRules } from '../../protocol/laneRules.ts'
@@ -39,6 +40,7 @@ export class LaneWatch {
   readonly #log: Logger
   readonly #deriver: LaneDeriver
   readonly #domain: Uint8Array
+  readonly #queue: ForcedView
   #view: LaneView | undefined
   /** Of the view, which replaces them when L1 takes back what they were read from. */
   #rules: LaneRules | undefined
@@ -52,6 +54,7 @@ export class LaneWatch {
     this.#settings = settings
     this.#log = settings.log.child({ stage: 'replay', lane })
     this.#deriver = new LaneDeriver({ client, contracts, lane })
+    this.#queue = new ForcedView({ client, contracts, lane })
     this.#domain = recordDomain({ chainId: BigInt(client.chain.id), rollup: contracts.rollup, lane })
   }
 
@@ -76,7 +79,7 @@ export class LaneWatch {
 
   /** True when all of the lane up to `block` was checked; false when there is more to do. */
   async advance(block: BlockRef, signal: AbortSignal): Promise<boolean> {
-    // The rules first: they must reach at least as far as the batches.
+    // The rules and the queue first: they must reach at least as far as the batches.
     this.#view ??= await openLaneView(this.#settings)
     await this.#view.catchUp(block, signal)
     // Not by what `catchUp` answers: that would be lost when a later step of this turn fails.
@@ -84,6 +87,7 @@ export class LaneWatch {
       this.#startAgain('L1 reorganised away what the lane was checked against')
     }
     this.#rules = this.#view.rules
+    await this.#queue.catchUp(block, signal)
     await this.#deriver.catchUp(block, signal)
     const { history } = this.#deriver
     if (!history.isOpen) {
@@ -133,7 +137,7 @@ export class LaneWatch {
     const { header, headerHash } = batch
     const data = await fetchBatchData(this.#settings, batch, this.#rules!.layout, signal)
     const startedMs = performance.now()
-    const result = await checker.check(batch, data, this.#rules!)
+    const result = await checker.check(batch, data, this.#rules!, this.#queue.entriesOf(header))
     metrics.checked(this.lane, result, (performance.now() - startedMs) / 1000)
     const fields = { batch: Number(header.index), headerHash }
     if (result.kind === 'right') {

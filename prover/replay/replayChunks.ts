@@ -75,13 +75,15 @@ function settleChunk(
   batch: JudgedBatch,
   chunk: number,
 ): { records: number; settled: number } {
-  const { bytes, at, stride, count } = batch.chunks[chunk]!.records
+  const { records: run, isForced } = batch.chunks[chunk]!
+  const { bytes, at: first, stride, count } = run
   const firstPlace = chunk * rules.layout.chunkRecords
   let records = 0
   let settled = 0
   for (let i = 0; i < count; i++) {
+    const at = first + i * stride
     const valid = batch.signatures[firstPlace + i] === 1
-    const outcome = settlement.settle(bytes, at + i * stride, valid)
+    const outcome = isForced ? settlement.settleForced(bytes, at) : settlement.settle(bytes, at, valid)
     if (outcome !== Outcome.EMPTY) records++
     if (outcome === Outcome.SETTLED) settled++
   }

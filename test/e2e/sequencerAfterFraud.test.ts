@@ -50,7 +50,7 @@ async function thief(lane: TestLane): Promise<EvilLane> {
   const evil = new EvilLane(lane)
   for (const { batch, chunks } of (await readLane(lane)).batches) {
     const { header, headerHash, dataWords } = batch
-    const built = { asOf: header.asOf, chunks, postRoot: fromHex(header.postRoot), settled: 0 }
+    const built = { asOf: header.asOf, chunks, entries: [], postRoot: fromHex(header.postRoot), settled: 0 }
     evil.honest.push({ built, posted: { header, headerHash, dataWords, receipt: undefined as never } })
   }
   return evil

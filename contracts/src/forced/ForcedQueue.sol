@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {BlsSignature} from "../bls/BlsSignature.sol";
 import {IForcedQueue} from "../interfaces/IForcedQueue.sol";
 import {IRegistry} from "../interfaces/IRegistry.sol";
 import {IRollup} from "../interfaces/IRollup.sol";
@@ -87,17 +88,29 @@ contract ForcedQueue is IForcedQueue {
         if (!SlotWord.matches(slotWord, keccak256(descriptor))) revert WrongDescriptor(slot);
 
         bytes32 domain = Domain.ofLane(block.chainid, address(rollup), lane);
-        if (scheme != Scheme.P256) revert IRollup.UnknownScheme(scheme);
-        if (signature.length != Limits.P256_SIGNATURE_BYTES) revert BadSignature();
-        bool valid = P256.verify({
-            digest: Domain.digest(
-                domain, record, EvseDescriptor.place(descriptor, EvseDescriptor.P256_KEY_BYTES)
-            ),
+        bytes8 place = EvseDescriptor.place(descriptor, Scheme.keyBytes(scheme));
+        bool valid = scheme == Scheme.P256
+            ? _verifyP256(Domain.digest(domain, record, place), descriptor, signature)
+            : BlsSignature.verifyOne(
+                descriptor[0:BlsSignature.KEY_BYTES],
+                abi.encodePacked(domain, Record.unwrap(record), place),
+                signature
+            );
+        if (!valid) revert BadSignature();
+    }
+
+    function _verifyP256(bytes32 digest, bytes calldata descriptor, bytes calldata signature)
+        private
+        view
+        returns (bool)
+    {
+        if (signature.length != Limits.P256_SIGNATURE_BYTES) return false;
+        return P256.verify({
+            digest: digest,
             r: bytes32(signature[0:32]),
             s: bytes32(signature[32:64]),
             x: bytes32(descriptor[0:32]),
             y: bytes32(descriptor[32:64])
         });
-        if (!valid) revert BadSignature();
     }
 }

@@ -1,9 +1,11 @@
 import { parseEther } from 'viem'
 import { rollupAbi } from '../../../l1/abi/rollup.ts'
 import { depositBond } from '../../../l1/operate/lanes.ts'
+import { ForcedView, type QueuedEntry } from '../../../l1/forced/forcedView.ts'
 import { openLaneView } from '../../../l1/laneView/laneView.ts'
 import { type BatchHeader, genesisHeader, hashHeader } from '../../../protocol/batchHeader.ts'
 import { recordDomain } from '../../../protocol/domain.ts'
+import { type ForcedEntry, forcedChunksFor } from '../../../protocol/forced.ts'
 import type { LaneRules } from '../../../protocol/laneRules.ts'
 import { LaneState } from '../../../protocol/laneState.ts'
 import { SLASH_WEI } from '../../../protocol/limits.ts'
@@ -42,7 +44,10 @@ export class EvilLane {
     for (const { built } of this.honest) {
       buildBatch(state, rules, {
         asOf: built.asOf,
-        bodies: built.chunks.map((chunk) => chunk.body),
+        bodies: built.chunks
+          .slice(forcedChunksFor(built.entries.length, rules.layout.chunkRecords))
+          .map(({ body }) => body),
+        entries: built.entries,
         domain: this.domain,
       })
     }
@@ -72,27 +77,45 @@ export class EvilLane {
     return (await this.fixture.anvil.now()) - 5
   }
 
-  async build(bodies: readonly Uint8Array[], lie?: Lie): Promise<{ built: BuiltBatch; state: LaneState }> {
+  /** What waits in the forced queue. */
+  async waiting(): Promise<readonly QueuedEntry[]> {
+    const { client, contracts } = this.fixture
+    const view = new ForcedView({ client, contracts, lane: this.poster.lane })
+    await view.catchUp(await client.getBlock())
+    return view.slice((await this.parent()).header.forcedEnd, view.length)
+  }
+
+  async build(
+    bodies: readonly Uint8Array[],
+    lie?: Lie,
+    entries: readonly ForcedEntry[] = [],
+  ): Promise<{ built: BuiltBatch; state: LaneState }> {
     const rules = await this.rules()
     const state = await this.state(rules)
-    const parts = { asOf: await this.asOf(), bodies, domain: this.domain }
+    const parts = { asOf: await this.asOf(), bodies, domain: this.domain, entries }
     return { built: buildBatch(state, rules, lie === undefined ? parts : { ...parts, lie }), state }
   }
 
-  async postHonest(bodies: readonly Uint8Array[], mode: DataMode): Promise<Posted> {
-    const { built } = await this.build(bodies)
-    const posted = await postBatch(this.poster, await this.parent(), built, { mode })
+  /** `poster`: who posts it, if not the operator. */
+  async postHonest(
+    bodies: readonly Uint8Array[],
+    mode: DataMode,
+    entries: readonly ForcedEntry[] = [],
+    poster = this.poster,
+  ): Promise<Posted> {
+    const { built } = await this.build(bodies, undefined, entries)
+    const posted = await postBatch(poster, await this.parent(), built, { mode })
     this.honest.push({ built, posted })
     return posted
   }
 
   /** Posts a batch with a lie in it, and `after` honest-looking batches on top of it. */
   async postLie(
-    story: { bodies: readonly Uint8Array[]; lie: Lie },
+    story: { bodies: readonly Uint8Array[]; lie: Lie; entries?: readonly ForcedEntry[] },
     mode: DataMode,
     after: readonly (readonly Uint8Array[])[] = [],
   ): Promise<Posted> {
-    const { built, state } = await this.build(story.bodies, story.lie)
+    const { built, state } = await this.build(story.bodies, story.lie, story.entries)
     const posted = await postBatch(this.poster, await this.parent(), built, { mode })
     let parent = posted
     for (const bodies of after) {

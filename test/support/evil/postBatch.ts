@@ -47,7 +47,7 @@ export async function postBatch(
     l1Hash: head.parentHash,
     dataKind: options.mode === 'blob' ? DataKind.BLOB : DataKind.CALLDATA,
     chunkCount: batch.chunks.length,
-    forcedEnd: parent.header.forcedEnd,
+    forcedEnd: parent.header.forcedEnd + BigInt(batch.entries.length),
   }
   const inline = options.mode === 'blob' ? '0x' : toHex(calldataOf(batch))
   const data = encodeFunctionData({ abi: rollupAbi, functionName: 'submitBatch', args: [submission, inline] })

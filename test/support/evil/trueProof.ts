@@ -21,7 +21,9 @@ import { buildProof } from '../../../prover/witness/buildProof.ts'
 import { anvilPrivateKey } from '../anvil.ts'
 import type { TestLane } from '../laneFixture.ts'
 import type { Posted } from './postBatch.ts'
-import { settlingChunks } from '../../../protocol/chunk.ts'
+import { type RecordRun, settlingChunks } from '../../../protocol/chunk.ts'
+import { entriesOfRun, forcedRuns } from '../../../protocol/forced.ts'
+import { ForcedView } from '../../../l1/forced/forcedView.ts'
 
 const SALT: Hex = `0x${'5a'.repeat(32)}`
 const PROVER_INDEX = 6
@@ -50,7 +52,8 @@ export class TrueProofs {
     const { posted, state, rules, domain } = this.#material
     const data = await this.#fetch()
     const { asOf, postRoot } = posted.header
-    const chunks = settlingChunks(rules.layout, data.chunks)
+    const forced = await this.#forcedRuns()
+    const chunks = settlingChunks(rules.layout, data.chunks, forced)
     const verifier: SignatureVerifier = {
       verify: async (slab) => verifySlab(slab),
       verifyAggregate: async (slab) => verifyAggregateSlab(slab),
@@ -61,7 +64,9 @@ export class TrueProofs {
       chunk,
       look: (before) => buildWitness(before, rules, asOf, chunks[chunk]!.records),
     })
-    return await buildProof({ batch: await this.#batch(), data, chunk, witness })
+    const run = forced[chunk]
+    const entries = run === undefined ? new Uint8Array() : entriesOfRun(run)
+    return await buildProof({ batch: await this.#batch(), data, chunk, witness, forced: entries })
   }
 
   proveData(chunk: number, proof: Hex): Hex {
@@ -95,6 +100,14 @@ export class TrueProofs {
     } catch (error) {
       return decodeRevert(errorsAbi, revertData(error)).errorName
     }
+  }
+
+  async #forcedRuns(): Promise<RecordRun[]> {
+    const { fixture, posted, rules } = this.#material
+    const { client, contracts } = fixture
+    const view = new ForcedView({ client, contracts, lane: posted.header.lane })
+    await view.catchUp(await client.getBlock())
+    return forcedRuns(view.entriesOf(posted.header), rules.layout.chunkRecords)
   }
 
   async #fetch(): Promise<BatchData> {
