@@ -59,13 +59,8 @@ export class Settlement {
     return this.#judge(bytes, at, signatureValid)
   }
 
-  /** A record of L1's queue: its signature was verified when it was queued, and it has no position (docs/protocol.md §10). */
-  settleForced(bytes: Uint8Array, at: number): Outcome {
-    return isEmptyRecord(bytes, at) ? Outcome.EMPTY : this.#judge(bytes, at, true)
-  }
-
   /**
-   * Like `settle` for whoever decides what is sequenced at all: a record that does not settle leaves no trace, so an honest
+   * The same for whoever decides what is sequenced at all: a record that does not settle leaves no trace, so an honest
    * lane's order holds only records that settle.
    */
   trySettle(bytes: Uint8Array, at: number, signatureValid: boolean): Outcome {
