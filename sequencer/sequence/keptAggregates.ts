@@ -27,7 +27,7 @@ export function judgeAggregates(
     const count = Math.min(chunkRecords, rowCount - first)
     const body = aggregates.subarray(k * headBytes, (k + 1) * headBytes)
     const records = { bytes: rows, at: first * stride, stride, count }
-    const judged = signatures.judge(settlement, { preRoot: new Uint8Array(), body, records })
+    const judged = signatures.judge(settlement, { preRoot: new Uint8Array(), body, records, isForced: false })
     for (let i = 0; i < count; i++) if (judged[i] === 1) verdicts[(first + i) >>> 3]! |= 1 << ((first + i) & 7)
   }
   return verdicts

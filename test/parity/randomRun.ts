@@ -124,7 +124,7 @@ function executeHere(
   const records = bodyRecords(rules.layout, body)
   const witness = buildWitness(state, rules, world.asOf, records)
   const settlement = new Settlement(state, rules, world.asOf)
-  const verdicts = run.signatures.judge(settlement, { preRoot, body, records })
+  const verdicts = run.signatures.judge(settlement, { preRoot, body, records, isForced: false })
   const settled = [...verdicts].map((verdict, i) =>
     settlement.settle(records.bytes, records.at + i * records.stride, verdict === 1),
   )
