@@ -1,3 +1,6 @@
+import { randomBytes } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { SecretKey } from '@chainsafe/blst'
 import { Command } from 'commander'
 import type { Address } from 'viem'
 import { dollars } from '../bridge/money.ts'
@@ -33,6 +36,7 @@ type OfBatch = CallOptions & { lane: number; batch: number }
 export function attesterCommand(): Command {
   return new Command('attester')
     .description('Attesters: who vouches with a stake for batches that are not final, so that owners are paid fast.')
+    .addCommand(keygenCommand())
     .addCommand(joinCommand())
     .addCommand(stakeCommand())
     .addCommand(leaveCommand())
@@ -49,9 +53,27 @@ function callCommand(name: string, description: string): Command {
     .requiredOption(...KEY)
 }
 
+function keygenCommand(): Command {
+  return new Command('keygen')
+    .description('Make an attester’s BLS key; prints the public part. An existing file is never overwritten.')
+    .requiredOption('--out <file>', 'where the secret key goes, 32 bytes of hex, readable by its owner alone')
+    .action(({ out }: { out: string }) => {
+      const key = SecretKey.fromKeygen(randomBytes(32))
+      try {
+        writeFileSync(out, `${key.toHex()}\n`, { flag: 'wx', mode: 0o600 })
+      } catch (cause) {
+        throw new BackfeedError('KEY_UNWRITABLE', `cannot make the key file ${out}`, {
+          exitCode: ExitCode.usage,
+          cause,
+        })
+      }
+      say(`public key ${key.toPublicKey().toHex(true)}`)
+    })
+}
+
 function joinCommand(): Command {
   return callCommand('join', 'Stake tokens behind a BLS key; at least 1000. `backfeed prover` signs with it.')
-    .requiredOption('--bls-key <file>', 'BLS secret key, 32 bytes of hex, mode 600: `admin keygen --kind bls`')
+    .requiredOption('--bls-key <file>', 'BLS secret key, 32 bytes of hex, mode 600: `attester keygen`')
     .requiredOption(...STAKE)
     .action(async (options: CallOptions & { blsKey: string; amount: bigint }) => {
       const key = readBlsKeyFile(options.blsKey)
