@@ -10,6 +10,7 @@ import { withdraw, withdrawMany } from '../bridge/withdraw.ts'
 import { fastClaim, withdrawFast } from '../bridge/withdrawFast.ts'
 import { BackfeedError, ExitCode } from '../runtime/errors.ts'
 import { attesterCommand } from './attesterCommands.ts'
+import { forceCommand } from './forceCommands.ts'
 import { callerFrom, type OperatorContext, openContext } from './operatorConfig.ts'
 import { address, id, tokenAmount } from './options.ts'
 import { say } from './output.ts'
@@ -25,12 +26,13 @@ interface LaneOptions {
 
 export function bridgeCommand(): Command {
   return new Command('bridge')
-    .description('Funding, credits, withdrawals and refunds of a lane.')
+    .description('Funding, credits, withdrawals and refunds of a lane, and records forced into it.')
     .addCommand(fundCommand())
     .addCommand(creditCommand())
     .addCommand(withdrawCommand())
     .addCommand(withdrawAllCommand())
     .addCommand(refundCommand())
+    .addCommand(forceCommand())
     .addCommand(attesterCommand())
 }
 

@@ -281,6 +281,21 @@ test('an owner looks and withdraws by the command line, from L1 alone', { timeou
     const { withdrawableMicro, owner } = JSON.parse(credit) as { withdrawableMicro: string; owner: string }
     assert.equal(BigInt(withdrawableMicro), posted.state.contract(1).creditedMicro)
     assert.equal((await backfeed(['bridge', 'credit', ...lane, '--slot', '9'])).code, 2)
+
+    const hex = (from: number, to: number): string => `0x${Buffer.from(posted.rows).toString('hex', from, to)}`
+    const first = { record: hex(0, 24), signature: hex(24, 88) }
+    writeFileSync(files.path('records.json'), JSON.stringify({ records: [first, { ...first, record: hex(88, 112) }] }))
+    assert.equal(await succeed(['bridge', 'force', 'status', ...lane]), '0 entries, 0 of them in batches')
+    const flags = ['--record', first.record, '--signature', first.signature]
+    const due = /^entry 0: in a batch by \d{4}-[^ ]+Z; after \d{4}-[^ ]+Z anyone bonded may post it$/
+    assert.match(await succeed(['bridge', 'force', ...lane, ...key, ...flags]), due)
+    const unsigned = await backfeed(['bridge', 'force', ...lane, ...key, '--records', files.path('records.json')])
+    assert.match(unsigned.out, /^entry 1:/, 'the first of the file is signed')
+    assert.match(unsigned.err, /BadSignature/)
+    assert.equal(unsigned.code, 5)
+    const status = await succeed(['bridge', 'force', 'status', ...lane])
+    assert.match(status, new RegExp(`^2 entries, 0 of them in batches\nentry 0: .*${first.record}\nentry 1: `))
+    assert.equal((await backfeed(['bridge', 'force', ...lane, ...key, '--record', first.record])).code, 2)
     assert.match(await succeed(['bridge', 'withdraw', ...lane, '--slot', '1', ...key]), new RegExp(`paid to ${owner}`))
     assert.equal((await backfeed(['bridge', 'withdraw', ...lane, '--slot', '1', ...key])).code, 5)
     assert.match(await succeed(['bridge', 'withdraw-all', ...lane, ...key]), /2 contracts in 1 transactions/)
