@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { createWalletClient, custom, type Address } from 'viem'
 import { deploy } from '../l1/deploy.ts'
 import { announceBondExit, cancelBondExit, depositBond, openLane, openZone, withdrawBond } from '../l1/operate/lanes.ts'
@@ -6,6 +6,7 @@ import { contractsOf } from '../l1/operate/deployment.ts'
 import { readBond } from '../l1/operate/standing.ts'
 import { mintVehicles } from '../l1/operate/registration.ts'
 import { describeBond, laneCommand } from './laneCommands.ts'
+import { Scheme } from '../protocol/scheme.ts'
 import { keygenCommand } from './keygenCommand.ts'
 import { callerFrom, openClient, openContext } from './operatorConfig.ts'
 import { address, etherAmount, id } from './options.ts'
@@ -81,14 +82,20 @@ function openZoneCommand(): Command {
 
 function openLaneCommand(): Command {
   return new Command('open-lane')
-    .description('Open a P-256 lane in a zone; the caller becomes its owner.')
+    .description('Open a lane in a zone; the caller becomes its owner.')
     .option(...CONFIG)
     .requiredOption(...KEY)
     .requiredOption('--zone <id>', 'the zone', id)
     .requiredOption('--operator <address>', 'account of the sequencer', address)
-    .action(async (options: CallOptions & { zone: number; operator: Address }) => {
+    .addOption(
+      new Option('--scheme <scheme>', 'how its EVSEs sign; a lane keeps it for good')
+        .choices(['p256', 'bls'])
+        .default('p256'),
+    )
+    .action(async (options: CallOptions & { zone: number; operator: Address; scheme: 'p256' | 'bls' }) => {
       const { client, contracts } = await openContext(options.config)
-      say(`lane ${await openLane(callerFrom(client, options.key), contracts.rollup, options)}`)
+      const scheme = options.scheme === 'bls' ? Scheme.BLS : Scheme.P256
+      say(`lane ${await openLane(callerFrom(client, options.key), contracts.rollup, { ...options, scheme })}`)
     })
 }
 

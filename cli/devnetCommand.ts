@@ -9,6 +9,7 @@ import { wholeNumber } from './options.ts'
 interface Options {
   seed: string
   evses: number
+  blsEvses: number
   minutes: number
   sessions?: string
   prices?: string
@@ -33,6 +34,12 @@ export function devnetCommand(): Command {
     )
     .option('--seed <text>', 'of keys and of the built-in fleet', '1')
     .option('--evses <count>', 'chargers of the built-in fleet, each with a car', wholeNumber(1, 5_000), 100)
+    .option(
+      '--bls-evses <count>',
+      'how many of the built-in fleet sign with BLS12-381, in a lane of their own',
+      wholeNumber(0, 5_000),
+      12,
+    )
     .option(
       '--minutes <count>',
       'simulated minutes of the built-in fleet, a record a minute and charger',
@@ -100,7 +107,12 @@ async function chooseScenario(options: Options): Promise<{ scenario: Scenario; i
   if (options.sessions === undefined && options.prices === undefined) {
     const { seededScenario } = await import('../devnet/seededScenario.ts')
     const { scenarioDischarges } = await import('../devnet/scenario.ts')
-    const scenario = seededScenario({ seed: options.seed, evseCount: options.evses, minutes: options.minutes })
+    const scenario = seededScenario({
+      seed: options.seed,
+      evseCount: options.evses,
+      blsEvses: Math.min(options.blsEvses, options.evses),
+      minutes: options.minutes,
+    })
     const prices = new Map(
       scenario.prices.flatMap(({ firstPeriod, nano }) => nano.map((price, i) => [firstPeriod + i, price] as const)),
     )

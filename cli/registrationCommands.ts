@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import type { Hex } from 'viem'
 import { z } from 'zod'
 import { registryAbi } from '../l1/abi/registry.ts'
@@ -15,7 +15,9 @@ import {
   signConsent,
 } from '../l1/operate/registration.ts'
 import type { ContractDescriptor, EvseDescriptor } from '../protocol/descriptor.ts'
-import { MAX_CAPACITY_WH, MAX_RATED_W } from '../protocol/limits.ts'
+import { verifyPossession } from '../protocol/blsPossession.ts'
+import { BLS_SIGNATURE_BYTES, MAX_CAPACITY_WH, MAX_RATED_W } from '../protocol/limits.ts'
+import { BLS_LAYOUT, layoutByKeyBytes } from '../protocol/scheme.ts'
 import { BackfeedError, ExitCode } from '../runtime/errors.ts'
 import { type InputRow, readInputRows } from './csvInput.ts'
 import { callerFrom, type OperatorContext, openContext } from './operatorConfig.ts'
@@ -26,7 +28,7 @@ import { degrees } from './degrees.ts'
 const CONFIG = ['--config <file>', 'TOML with [l1] and [contracts]; a service’s own file serves'] as const
 const EVSES_FILE = [
   '--evses <file>',
-  'CSV: publicKey (0x, x ‖ y), ratedW (W), lat, lon (degrees), radiusM (m), deposit (token)',
+  'CSV: publicKey (0x, x ‖ y), ratedW (W), lat, lon (degrees), radiusM (m), deposit (token), possession (0x, of BLS keys alone)',
 ] as const
 const CONTRACTS_FILE = [
   '--contracts <file>',
@@ -85,9 +87,11 @@ export async function registerFromFiles(
   { contracts }: OperatorContext,
   files: { lane: number; evses: string; certificate: string },
 ): Promise<{ firstSlot: number; count: number }> {
-  const evses = readInputRows(files.evses).map(evseOf)
+  const rows = readInputRows(files.evses)
+  const evses = rows.map(evseOf)
   const certificate = readCertificate(files.certificate)
-  const firstSlot = await registerEvses(caller, contracts, { lane: files.lane, evses, certificate })
+  const possessions = rows.flatMap((row, i) => possessionOf(row, evses[i]!))
+  const firstSlot = await registerEvses(caller, contracts, { lane: files.lane, evses, certificate, possessions })
   return { firstSlot, count: evses.length }
 }
 
@@ -139,13 +143,31 @@ export function enrolCommand(): Command {
 
 function evseOf(row: InputRow): EvseDescriptor {
   return {
-    key: fromHex(row.read('publicKey', hex(64))),
+    key: fromHex(row.read('publicKey', evseKeyHex)),
     ratedW: row.read('ratedW', wholeNumber(1, MAX_RATED_W - 1)),
     lat: row.read('lat', degrees(90)),
     lon: row.read('lon', degrees(180)),
     radiusM: row.read('radiusM', wholeNumber(0, 0xffff)),
     depositMicro: row.read('deposit', tokenAmount),
   }
+}
+
+function evseKeyHex(text: string): Hex {
+  const layout = layoutByKeyBytes((text.length - 2) / 2)
+  if (layout === undefined) throw new InvalidArgumentError('0x and 128 hex digits of a P-256 key, or 256 of a BLS key.')
+  return hex(layout.keyBytes)(text)
+}
+
+/** None of a P-256 key. Checked here: L1 would take gas to say the same of all of them together. */
+function possessionOf(row: InputRow, { key }: EvseDescriptor): Uint8Array[] {
+  if (key.length !== BLS_LAYOUT.keyBytes) return []
+  return [
+    row.read('possession', (text) => {
+      const possession = fromHex(hex(BLS_SIGNATURE_BYTES)(text))
+      if (!verifyPossession(key, possession)) throw new InvalidArgumentError('Not a proof that somebody holds the key.')
+      return possession
+    }),
+  ]
 }
 
 function contractOf(row: InputRow): ContractDescriptor {

@@ -5,24 +5,27 @@ import { erc20Abi } from 'viem'
 import { dollars } from '../bridge/money.ts'
 import { beaconSource, beaconConfigSchema } from '../l1/derive/beacon.ts'
 import { contractsOf } from '../l1/operate/deployment.ts'
+import type { L1Account } from '../l1/client.ts'
+import { Scheme } from '../protocol/scheme.ts'
 import type { LogLevel } from '../runtime/log.ts'
 import { devnetAccounts } from './accounts.ts'
-import { seededEvseSigner } from './evseSigner.ts'
+import { seededBlsSigner, seededEvseSigner } from './evseSigner.ts'
 import { Fleet } from './fleet.ts'
 import type { PlainCredits } from './independent/independentSettlement.ts'
-import { readL1Costs } from './l1Costs.ts'
+import { addCosts, readL1Costs } from './l1Costs.ts'
 import { LaneApi } from './laneApi.ts'
+import { type LaneShare, shareOut } from './laneShares.ts'
 import { startL1Node } from './l1Node.ts'
-import { type Payout, payEverybody } from './payout.ts'
-import { playScenario } from './play.ts'
+import { mergePayouts, type Payout, payEverybody } from './payout.ts'
+import { type PlayedLane, playScenario } from './play.ts'
 import { PricePublisher } from './pricePublisher.ts'
 import { type Scenario, scenarioDischarges } from './scenario.ts'
 import { grouped, type Screen } from './screen.ts'
 import { startDevnetProver, startDevnetSequencer } from './services.ts'
-import { newTally, openGateways } from './submitting.ts'
+import { mergeTallies, newTally, openGateways } from './submitting.ts'
 import { printSummary, type RunFigures } from './summary.ts'
 import { differences } from './verdict.ts'
-import { buildWorld, WORLD_LEAD_SECONDS } from './world.ts'
+import { addLane, buildWorld, WORLD_LEAD_SECONDS } from './world.ts'
 
 export interface DevnetOptions {
   readonly seed: string
@@ -50,21 +53,32 @@ export async function runDevnet(options: DevnetOptions): Promise<readonly string
   screen.heading(`Devnet: ${scenario.title}`)
 
   const accounts = devnetAccounts(seed, scenario.cars.length)
-  const signers = scenario.evses.map((_, index) => seededEvseSigner(seed, index))
+  const shares = shareOut(scenario)
   const node = cleanup.use(await startL1Node({ startSeconds: scenario.startSeconds - WORLD_LEAD_SECONDS }))
   screen.event(`L1 node at ${node.url}, its clock at ${new Date(node.nowMs()).toISOString()}`)
-  const world = await buildWorld({
+  const onProgress = (what: string): void => {
+    signal.throwIfAborted()
+    screen.event(what)
+  }
+  const [first, ...others] = shares.map((share) => ({
     node,
-    accounts,
-    scenario,
-    signers,
-    fundingMicro: roundedUp(independent.totalMicro) + SPARE_MICRO,
-    onProgress: (what) => {
-      signal.throwIfAborted()
-      screen.event(what)
+    accounts: {
+      ...accounts,
+      owners: accounts.owners.slice(share.firstCar, share.firstCar + share.scenario.cars.length),
     },
-  })
-  screen.event(`lane ${world.lane} funded with $${dollars(world.fundedMicro)}`)
+    scenario: share.scenario,
+    signers: share.scenario.evses.map((_, index) =>
+      share.scheme === Scheme.BLS ? seededBlsSigner(seed, index) : seededEvseSigner(seed, index),
+    ),
+    fundingMicro: roundedUp(owedIn(share, independent)) + SPARE_MICRO,
+    onProgress,
+  }))
+  const populated = [first!, ...others]
+  const world = await buildWorld(first!)
+  const laneIds = [world.lane]
+  for (const options of others) laneIds.push(await addLane(options, world))
+  const fundedMicro = populated.reduce((sum, { fundingMicro }) => sum + fundingMicro, 0n)
+  screen.event(`${laneIds.length === 1 ? 'the lane is' : 'the lanes are'} funded with $${dollars(fundedMicro)}`)
   const publisher = new PricePublisher({
     caller: { client: node.client, account: accounts.publisher },
     tariff: world.deployment.tariff,
@@ -79,7 +93,7 @@ export async function runDevnet(options: DevnetOptions): Promise<readonly string
   const services = {
     node,
     contracts,
-    lane: world.lane,
+    lanes: laneIds,
     accounts,
     folder,
     data: options.data,
@@ -92,45 +106,46 @@ export async function runDevnet(options: DevnetOptions): Promise<readonly string
   let fault: unknown
   for (const service of [sequencer, prover]) service.done.catch((error: unknown) => (fault = error))
 
-  const tally = newTally()
   const laneOperator = accounts.laneOperator.address
-  const fleet = new Fleet({
-    signers,
-    evses: scenario.evses,
-    chainId: BigInt(node.client.chain.id),
-    rollup: contracts.rollup,
-    lane: world.lane,
-  })
-  const gateways = cleanup.use(
-    await openGateways({
-      fleet,
-      lane: world.lane,
-      httpUrl: sequencer.url,
-      libp2pAddress: sequencer.multiaddrs[0]!,
+  const chainId = BigInt(node.client.chain.id)
+  const lanes: (PlayedLane & { id: number; firstCar: number; owners: readonly L1Account[] })[] = []
+  for (const [i, id] of laneIds.entries()) {
+    const { signers, accounts: theirs } = populated[i]!
+    const { scenario: own, firstCar } = shares[i]!
+    const tally = newTally()
+    const fleet = new Fleet({ signers, evses: own.evses, chainId, rollup: contracts.rollup, lane: id })
+    const gateways = cleanup.use(
+      await openGateways({
+        fleet,
+        lane: id,
+        httpUrl: sequencer.url,
+        libp2pAddress: sequencer.multiaddrs[0]!,
+        tally,
+        trust: {
+          chainId,
+          rollup: contracts.rollup,
+          operatorOf: (lane) => (lane === id ? laneOperator : undefined),
+          now: () => Math.floor(node.nowMs() / 1000),
+        },
+      }),
+    )
+    lanes.push({
+      id,
+      firstCar,
+      owners: theirs.owners,
+      name: `lane ${id}, ${fleet.layout.name}`,
+      scenario: own,
+      api: new LaneApi(sequencer.url, id),
+      gateways,
       tally,
-      trust: {
-        chainId: BigInt(node.client.chain.id),
-        rollup: contracts.rollup,
-        operatorOf: (lane) => (lane === world.lane ? laneOperator : undefined),
-        now: () => Math.floor(node.nowMs() / 1000),
-      },
-    }),
-  )
+      closeBatch: () => sequencer.closeBatch(id),
+    })
+  }
   screen.heading('Cars feed back')
   const playStartedAt = performance.now()
-  await playScenario({
-    scenario,
-    node,
-    api: new LaneApi(sequencer.url, world.lane),
-    gateways,
-    tally,
-    publisher,
-    closeBatch: () => sequencer.closeBatch(world.lane),
-    screen,
-    signal,
-    failed: () => fault,
-  })
+  await playScenario({ lanes, node, publisher, screen, signal, failed: () => fault })
   const playMs = performance.now() - playStartedAt
+  const tally = mergeTallies(lanes)
   screen.event(`${grouped(tally.settled)} records settled`)
   await untilAborted(prover.idle(), signal)
   const { checked, frauds, problems } = prover.status()
@@ -138,18 +153,23 @@ export async function runDevnet(options: DevnetOptions): Promise<readonly string
 
   screen.heading('Owners fetch their money')
   const beacon = beaconSource(beaconConfigSchema.parse({ url: node.url, blockId: 'number' }))
-  const payout = await payEverybody({
-    client: node.client,
-    contracts,
-    lane: world.lane,
-    blobs: { sources: [beacon] },
-    signal,
-    node,
-    caller: accounts.passerBy,
-    owners: accounts.owners,
-    onProgress: (text) => screen.event(text),
-  })
-  const costs = await readL1Costs(node.client, contracts, world.lane)
+  const payouts: { payout: Payout; firstCar: number }[] = []
+  for (const { id, firstCar, owners } of lanes) {
+    const payout = await payEverybody({
+      client: node.client,
+      contracts,
+      lane: id,
+      blobs: { sources: [beacon] },
+      signal,
+      node,
+      caller: accounts.passerBy,
+      owners,
+      onProgress: (text) => screen.event(`lane ${id}: ${text}`),
+    })
+    payouts.push({ payout, firstCar })
+  }
+  const payout = mergePayouts(payouts)
+  const costs = addCosts(await Promise.all(laneIds.map((lane) => readL1Costs(node.client, contracts, lane))))
   const escrowMicro = await node.client.readContract({
     address: contracts.token,
     abi: erc20Abi,
@@ -161,7 +181,7 @@ export async function runDevnet(options: DevnetOptions): Promise<readonly string
       independent,
       creditedMicro: tally.creditedMicro,
       paidMicro: payout.paidMicro,
-      fundedMicro: world.fundedMicro,
+      fundedMicro,
       escrowMicro,
       carCount: scenario.cars.length,
       submitted: scenarioDischarges(scenario).length,
@@ -173,21 +193,21 @@ export async function runDevnet(options: DevnetOptions): Promise<readonly string
     ...problems.map(({ code, message }) => `the prover reports ${code}: ${message}`),
     ...(frauds.proven > 0 ? [`the prover proved ${frauds.proven} batches false`] : []),
   ]
-  printSummary(screen, figures({ options, world, tally, costs, payout, checked, playMs }), found)
+  printSummary(screen, figures({ options, fundedMicro, tally, costs, payout, checked, playMs }), found)
   return found
 }
 
 function figures(parts: {
   options: DevnetOptions
-  world: { fundedMicro: bigint }
+  fundedMicro: bigint
   tally: ReturnType<typeof newTally>
   costs: RunFigures['costs']
-  payout: Payout
+  payout: RunFigures['payout']
   checked: RunFigures['checked']
   playMs: number
 }): RunFigures {
-  const { options, world, ...rest } = parts
-  return { ...rest, fundedMicro: world.fundedMicro, independent: options.independent, scenario: options.scenario }
+  const { options, ...rest } = parts
+  return { ...rest, independent: options.independent, scenario: options.scenario }
 }
 
 /** Goes when the run ends, and also when the process is made to end before that. */
@@ -200,6 +220,12 @@ function temporaryFolder(cleanup: AsyncDisposableStack): string {
     remove()
   })
   return folder
+}
+
+function owedIn({ firstCar, scenario }: LaneShare, { creditedMicro }: PlainCredits): bigint {
+  let owed = 0n
+  for (let car = 0; car < scenario.cars.length; car++) owed += creditedMicro.get(firstCar + car) ?? 0n
+  return owed
 }
 
 function roundedUp(micro: bigint): bigint {

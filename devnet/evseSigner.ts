@@ -1,14 +1,21 @@
 import { createECDH, createPrivateKey, type KeyObject, sign } from 'node:crypto'
 import { recordMessage } from '../protocol/domain.ts'
-import { type DischargeRecord, encodeRecord, SIGNED_RECORD_BYTES } from '../protocol/record.ts'
+import { SecretKey } from '@chainsafe/blst'
+import { blsKeyBytes } from '../protocol/bls.ts'
+import { provePossession } from '../protocol/blsPossession.ts'
+import { type DischargeRecord, encodeRecord } from '../protocol/record.ts'
+import { BLS_LAYOUT, P256_LAYOUT, type SchemeLayout } from '../protocol/scheme.ts'
 import { RECORD_BYTES } from '../protocol/limits.ts'
 import { seededBytes } from './seed.ts'
 
 /** The key inside a charger. */
 export interface EvseSigner {
-  /** x ‖ y, 64 bytes. */
+  readonly layout: SchemeLayout
+  /** As descriptors hold it. */
   readonly publicKey: Uint8Array
-  /** record 24 ‖ signature 64. */
+  /** Of a BLS key: 192 bytes in L1's order. */
+  readonly possession?: Uint8Array
+  /** A row of the lane. */
   signRecord(record: DischargeRecord, place: { domain: Uint8Array; lat: number; lon: number }): Uint8Array
 }
 
@@ -38,14 +45,29 @@ function signerFrom(scalar: Uint8Array, publicKey: Uint8Array): EvseSigner {
     },
     format: 'jwk',
   })
+  const signMessage = (message: Uint8Array): Uint8Array => sign('sha256', message, { key, dsaEncoding: 'ieee-p1363' })
+  return { layout: P256_LAYOUT, publicKey, signRecord: recordSigner(P256_LAYOUT, signMessage) }
+}
+
+/** Key `index` of a seeded fleet that signs with BLS12-381. */
+export function seededBlsSigner(seed: string, index: number): EvseSigner {
+  const key = SecretKey.fromKeygen(seededBytes(seed, 'evse-bls-key', index))
   return {
-    publicKey,
-    signRecord: (record, { domain, lat, lon }) => {
-      const row = new Uint8Array(SIGNED_RECORD_BYTES)
-      encodeRecord(record, row)
-      const message = recordMessage(domain, row.subarray(0, RECORD_BYTES), lat, lon)
-      row.set(sign('sha256', message, { key, dsaEncoding: 'ieee-p1363' }), RECORD_BYTES)
-      return row
-    },
+    layout: BLS_LAYOUT,
+    publicKey: blsKeyBytes(key.toPublicKey()),
+    possession: provePossession(key.toBytes()),
+    signRecord: recordSigner(BLS_LAYOUT, (message) => key.sign(message).toBytes(false)),
+  }
+}
+
+function recordSigner(
+  { rowBytes }: SchemeLayout,
+  signMessage: (message: Uint8Array) => Uint8Array,
+): EvseSigner['signRecord'] {
+  return (record, { domain, lat, lon }) => {
+    const row = new Uint8Array(rowBytes)
+    encodeRecord(record, row)
+    row.set(signMessage(recordMessage(domain, row.subarray(0, RECORD_BYTES), lat, lon)), RECORD_BYTES)
+    return row
   }
 }

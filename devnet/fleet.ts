@@ -1,5 +1,5 @@
 import { recordDomain } from '../protocol/domain.ts'
-import { SIGNED_RECORD_BYTES } from '../protocol/record.ts'
+import { P256_LAYOUT, type SchemeLayout } from '../protocol/scheme.ts'
 import type { EvseSigner } from './evseSigner.ts'
 import type { Discharge, FleetEvse } from './scenario.ts'
 
@@ -8,6 +8,7 @@ const FIRST_METER_WH = 1_000
 
 /** The chargers: each turns what it measured into a signed record with its own meter and key. */
 export class Fleet {
+  readonly layout: SchemeLayout
   readonly #signers: readonly EvseSigner[]
   readonly #evses: readonly FleetEvse[]
   readonly #domain: Uint8Array
@@ -20,13 +21,14 @@ export class Fleet {
     rollup: `0x${string}`
     lane: number
   }) {
+    this.layout = parts.signers[0]?.layout ?? P256_LAYOUT
     this.#signers = parts.signers
     this.#evses = parts.evses
     this.#domain = recordDomain(parts)
     this.#metersWh = parts.evses.map(() => FIRST_METER_WH)
   }
 
-  /** record 24 ‖ signature 64. Discharges of one charger must come in the order of its clock. */
+  /** A row of the lane. Discharges of one charger must come in the order of its clock. */
   sign(discharge: Discharge): Uint8Array {
     const { evse } = discharge
     this.#metersWh[evse] = this.#metersWh[evse]! + discharge.energyWh
@@ -36,8 +38,9 @@ export class Fleet {
   }
 
   signAll(discharges: readonly Discharge[]): Uint8Array {
-    const rows = new Uint8Array(discharges.length * SIGNED_RECORD_BYTES)
-    for (const [index, discharge] of discharges.entries()) rows.set(this.sign(discharge), index * SIGNED_RECORD_BYTES)
+    const { rowBytes } = this.layout
+    const rows = new Uint8Array(discharges.length * rowBytes)
+    for (const [index, discharge] of discharges.entries()) rows.set(this.sign(discharge), index * rowBytes)
     return rows
   }
 }

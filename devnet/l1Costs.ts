@@ -14,6 +14,19 @@ export interface L1Costs {
   readonly gasUsed: bigint
 }
 
+export function addCosts(all: readonly L1Costs[]): L1Costs {
+  const sum = { batches: 0, chunks: 0, blobs: 0, blobBytes: 0, calldataBytes: 0, gasUsed: 0n }
+  for (const costs of all) {
+    sum.batches += costs.batches
+    sum.chunks += costs.chunks
+    sum.blobs += costs.blobs
+    sum.blobBytes += costs.blobBytes
+    sum.calldataBytes += costs.calldataBytes
+    sum.gasUsed += costs.gasUsed
+  }
+  return sum
+}
+
 /** Adds up the live batches of a lane by their transactions' own receipts. */
 export async function readL1Costs(client: L1Client, contracts: Contracts, lane: number): Promise<L1Costs> {
   const deriver = new LaneDeriver({ client, contracts, lane })

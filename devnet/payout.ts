@@ -85,3 +85,20 @@ async function readBalances(
   }
   return balances
 }
+
+/** Of lanes whose cars count from `firstCar` on in the whole. */
+export function mergePayouts(
+  parts: readonly { readonly payout: Payout; readonly firstCar: number }[],
+): Omit<Payout, 'finalBatch'> {
+  const paidMicro = new Map<number, bigint>()
+  for (const { payout, firstCar } of parts) {
+    for (const [car, micro] of payout.paidMicro) paidMicro.set(firstCar + car, micro)
+  }
+  const payouts = parts.map(({ payout }) => payout)
+  return {
+    paidMicro,
+    payments: payouts.flatMap(({ payments }) => payments),
+    transactions: payouts.reduce((sum, { transactions }) => sum + transactions, 0),
+    gasUsed: payouts.reduce((sum, { gasUsed }) => sum + gasUsed, 0n),
+  }
+}

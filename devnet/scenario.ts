@@ -49,6 +49,8 @@ export interface Scenario {
   readonly startSeconds: number
   readonly evses: readonly FleetEvse[]
   readonly cars: readonly FleetCar[]
+  /** So many of the last chargers, each with a car of its own, sign with BLS12-381, in a lane of their own. Default: none. */
+  readonly blsEvses?: number
   readonly tariff: Tariff
   /** In order; each is published at least an hour before its first period. */
   readonly prices: readonly PriceRun[]

@@ -6,6 +6,8 @@ import { devnetTariff, incentiveBpsOf, socDropFor, temperatureC } from './terms.
 export interface SeededFleet {
   readonly seed: string
   readonly evseCount: number
+  /** Of these; default: none. */
+  readonly blsEvses?: number
   /** Simulated time, from 17:00 of the day. */
   readonly minutes: number
 }
@@ -25,7 +27,7 @@ const BUILT_IN_PRICES = [
 
 /** A fleet that feeds in through an evening, the same for the same seed: a step a quarter of an hour. */
 export function seededScenario(fleet: SeededFleet): Scenario {
-  const { seed, evseCount, minutes } = fleet
+  const { seed, evseCount, blsEvses = 0, minutes } = fleet
   const pick = <T>(what: string, index: number, list: readonly T[]): T =>
     list[seededInt(seed, what, index, { least: 0, count: list.length })]!
   const evses: FleetEvse[] = Array.from({ length: evseCount }, (_, index) => ({
@@ -60,6 +62,7 @@ export function seededScenario(fleet: SeededFleet): Scenario {
     startSeconds: SEEDED_START_SECONDS,
     evses,
     cars,
+    blsEvses,
     tariff: devnetTariff,
     prices: builtInPrices(endSeconds),
     steps,

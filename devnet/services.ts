@@ -14,7 +14,7 @@ import type { L1Node } from './l1Node.ts'
 export interface ServiceOptions {
   readonly node: L1Node
   readonly contracts: Contracts
-  readonly lane: number
+  readonly lanes: readonly number[]
   readonly accounts: DevnetAccounts
   /** Keys and data; removed by the caller. */
   readonly folder: string
@@ -31,10 +31,10 @@ const ONE_DEEP = { kind: 'depth', blocks: 1 } as const
 const NEWEST = { kind: 'depth', blocks: 0 } as const
 
 export async function startDevnetSequencer(options: ServiceOptions): Promise<Sequencer> {
-  const { node, contracts, lane, accounts, folder, data } = options
+  const { node, contracts, lanes, accounts, folder, data } = options
   const config = parseConfig(sequencerConfigSchema, {
     dataFolder: join(folder, 'sequencer'),
-    lanes: [lane],
+    lanes: [...lanes],
     operatorKeyFile: writeKey(folder, 'operator.key', accounts.laneOperatorKey),
     clock: 'l1',
     l1: { rpcUrl: node.url, pollMs: POLL_MS },

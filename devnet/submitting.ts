@@ -3,7 +3,8 @@ import { createLibp2pClient } from '../client/libp2p.ts'
 import { type ReceiptTrust, ReceiptVerifier } from '../client/receiptVerifier.ts'
 import type { RecordClient } from '../client/recordClient.ts'
 import { Outcome } from '../protocol/outcome.ts'
-import { recordContract, SIGNED_RECORD_BYTES } from '../protocol/record.ts'
+import { recordContract } from '../protocol/record.ts'
+import type { SchemeLayout } from '../protocol/scheme.ts'
 import { MAX_REQUEST_RECORDS, type ResultCode, resultName } from '../protocol/wire.ts'
 import type { Fleet } from './fleet.ts'
 import type { Discharge } from './scenario.ts'
@@ -68,7 +69,9 @@ export async function openGateways(parts: {
       for (const discharge of discharges) groups[discharge.evse % groups.length]!.discharges.push(discharge)
       for (const group of groups) group.rows = parts.fleet.signAll(group.discharges)
       const startedAt = performance.now()
-      await Promise.all(groups.map((group) => submitInOrder({ ...group, lane: parts.lane, signal, tally })))
+      await Promise.all(
+        groups.map((group) => submitInOrder({ ...group, lane: parts.lane, layout: parts.fleet.layout, signal, tally })),
+      )
       tally.submittingMs += performance.now() - startedAt
       for (const { client, discharges: sent } of groups) {
         if (client === http) tally.byHttp += sent.length
@@ -86,17 +89,19 @@ async function submitInOrder(parts: {
   discharges: readonly Discharge[]
   rows: Uint8Array
   lane: number
+  layout: SchemeLayout
   signal: AbortSignal
   tally: Tally
 }): Promise<void> {
-  const { client, discharges, rows, lane, signal, tally } = parts
+  const { client, discharges, rows, lane, layout, signal, tally } = parts
+  const { rowBytes } = layout
   for (let from = 0; from < discharges.length; from += MAX_REQUEST_RECORDS) {
     const count = Math.min(MAX_REQUEST_RECORDS, discharges.length - from)
-    const request = rows.slice(from * SIGNED_RECORD_BYTES, (from + count) * SIGNED_RECORD_BYTES)
-    const results = await client.submit({ lane, rows: request, signal })
+    const request = rows.slice(from * rowBytes, (from + count) * rowBytes)
+    const results = await client.submit({ lane, rows: request, layout, signal })
     for (const [index, { code, amountMicro, receipt }] of results.entries()) {
       if (receipt !== undefined) tally.receipts++
-      const contract = recordContract(request, index * SIGNED_RECORD_BYTES)
+      const contract = recordContract(request, index * rowBytes)
       addResult(tally, code, { contract, amountMicro, energyWh: discharges[from + index]!.energyWh })
     }
   }
@@ -122,4 +127,21 @@ export function tallyTotalMicro(tally: Tally): bigint {
   let total = 0n
   for (const amount of tally.creditedMicro.values()) total += amount
   return total
+}
+
+/** Of lanes whose cars count from `firstCar` on in the whole. */
+export function mergeTallies(parts: readonly { readonly tally: Tally; readonly firstCar: number }[]): Tally {
+  const all = newTally()
+  for (const { tally, firstCar } of parts) {
+    all.settled += tally.settled
+    all.receipts += tally.receipts
+    all.energyWh += tally.energyWh
+    all.byHttp += tally.byHttp
+    all.byLibp2p += tally.byLibp2p
+    // They submit at the same time.
+    all.submittingMs = Math.max(all.submittingMs, tally.submittingMs)
+    for (const [name, count] of tally.refused) all.refused.set(name, (all.refused.get(name) ?? 0) + count)
+    for (const [car, micro] of tally.creditedMicro) all.creditedMicro.set(firstCar + car, micro)
+  }
+  return all
 }

@@ -11,7 +11,7 @@ export interface RunFigures {
   readonly scenario: Scenario
   readonly tally: Tally
   readonly costs: L1Costs
-  readonly payout: Payout
+  readonly payout: Omit<Payout, 'finalBatch'>
   readonly checked: { readonly batches: number; readonly chunks: number; readonly records: number }
   readonly independent: PlainCredits
   readonly fundedMicro: bigint

@@ -16,6 +16,7 @@ import {
 import { setTariff } from '../l1/operate/tariffs.ts'
 import type { ContractDescriptor, EvseDescriptor } from '../protocol/descriptor.ts'
 import { MIN_BOND_WEI, NOTICE_SECONDS, PERIOD_SECONDS } from '../protocol/limits.ts'
+import { P256_LAYOUT } from '../protocol/scheme.ts'
 import { periodOf } from '../protocol/time.ts'
 import type { DevnetAccounts } from './accounts.ts'
 import type { EvseSigner } from './evseSigner.ts'
@@ -46,14 +47,15 @@ const ETHER = 10n ** 18n
 const BALANCE_WEI = 10_000n * ETHER
 /** An EVSE's deposit stands for its meter (docs/protocol.md §12). */
 const EVSE_DEPOSIT_MICRO = 50_000_000n
-/** Registering takes about 50 000 gas each, enrolling with a consent 70 000; the cap is 16.7 million. */
+/** Registering takes about 50 000 gas each, with a proof of possession 240 000, enrolling with a consent 70 000; the cap is 16.7 million. */
 const EVSES_PER_CALL = 100
+const BLS_EVSES_PER_CALL = 40
 const CARS_PER_CALL = 100
 const CONSENT_SECONDS = 86_400n
 
 /** Deploys, opens, bonds, registers, enrols, funds, and moves the clock until all of it is in force. */
 export async function buildWorld(options: WorldOptions): Promise<World> {
-  const { node, accounts, scenario, onProgress } = options
+  const { node, accounts, onProgress } = options
   for (const account of Object.values(accounts).filter(isAccount)) await node.setBalance(account.address, BALANCE_WEI)
   const as = (account: L1Account): Caller => ({ client: node.client, account })
 
@@ -70,13 +72,26 @@ export async function buildWorld(options: WorldOptions): Promise<World> {
     publisher: publisher.address,
     certifier: certifier.address,
   })
+  await depositBond(as(accounts.laneOperator), deployment.rollup, MIN_BOND_WEI)
+  onProgress(`zone ${zone} open, the sequencer's account bonded with ${MIN_BOND_WEI / ETHER} ether`)
+  const lane = await addLane(options, { deployment, zone })
+  return { deployment, zone, lane, fundedMicro: options.fundingMicro }
+}
+
+/** Opens a lane of the signers' scheme, registers, enrols and funds it. */
+export async function addLane(
+  options: WorldOptions,
+  { deployment, zone }: Pick<World, 'deployment' | 'zone'>,
+): Promise<number> {
+  const { node, accounts, scenario, signers, onProgress } = options
+  const as = (account: L1Account): Caller => ({ client: node.client, account })
+  const layout = signers[0]?.layout ?? P256_LAYOUT
   const lane = await openLane(as(accounts.laneOwner), deployment.rollup, {
     zone,
     operator: accounts.laneOperator.address,
+    scheme: layout.scheme,
   })
-  await depositBond(as(accounts.laneOperator), deployment.rollup, MIN_BOND_WEI)
-  onProgress(`zone ${zone} and lane ${lane} open, operator bonded with ${MIN_BOND_WEI / ETHER} ether`)
-
+  onProgress(`lane ${lane} open, its chargers sign with ${layout.name}`)
   await setTariff(as(accounts.zoneOperator), deployment.tariff, {
     lane,
     fromPeriod: periodOf(scenario.startSeconds - PERIOD_SECONDS),
@@ -89,7 +104,7 @@ export async function buildWorld(options: WorldOptions): Promise<World> {
 
   await mint(as(accounts.zoneOperator), deployment, options.fundingMicro)
   await fundLane(as(accounts.zoneOperator), deployment, { lane, amountMicro: options.fundingMicro })
-  return { deployment, zone, lane, fundedMicro: options.fundingMicro }
+  return lane
 }
 
 async function registerFleet(options: WorldOptions, deployment: Deployment, lane: number): Promise<void> {
@@ -97,8 +112,9 @@ async function registerFleet(options: WorldOptions, deployment: Deployment, lane
   const caller = { client: node.client, account: accounts.laneOwner }
   const domain = { chainId: node.client.chain.id, registry: deployment.registry }
   await mint(caller, deployment, EVSE_DEPOSIT_MICRO * BigInt(scenario.evses.length))
-  for (let firstSlot = 0; firstSlot < scenario.evses.length; firstSlot += EVSES_PER_CALL) {
-    const evses = scenario.evses.slice(firstSlot, firstSlot + EVSES_PER_CALL).map(
+  const each = signers[0]?.possession === undefined ? EVSES_PER_CALL : BLS_EVSES_PER_CALL
+  for (let firstSlot = 0; firstSlot < scenario.evses.length; firstSlot += each) {
+    const evses = scenario.evses.slice(firstSlot, firstSlot + each).map(
       (evse, index): EvseDescriptor => ({
         ...evse,
         key: signers[firstSlot + index]!.publicKey,
@@ -111,7 +127,8 @@ async function registerFleet(options: WorldOptions, deployment: Deployment, lane
       descriptors: evseDescriptorsHex(evses),
       deadline: BigInt(Math.ceil(node.nowMs() / 1000)) + CONSENT_SECONDS,
     })
-    await registerEvses(caller, deployment, { lane, evses, certificate })
+    const possessions = signers.slice(firstSlot, firstSlot + each).flatMap(({ possession }) => possession ?? [])
+    await registerEvses(caller, deployment, { lane, evses, certificate, possessions })
   }
 }
 

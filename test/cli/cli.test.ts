@@ -133,6 +133,31 @@ test('from nothing to a funded lane by the operators’ commands alone', { timeo
     const certificate = ['--certificate', files.path('certificate')]
     assert.equal(await succeed(['admin', 'register-evses', ...as('owner'), ...evses, ...certificate]), 'EVSEs 0 to 0')
 
+    const second = ['--zone', '0', '--operator', who.operator!, '--scheme', 'bls']
+    assert.equal(await succeed(['admin', 'open-lane', ...as('owner'), ...second]), 'lane 1')
+    const [bls, other] = await Promise.all(
+      ['bls', 'other'].map(async (name) => {
+        const said = await succeed(['admin', 'keygen', '--kind', 'evse-bls', '--out', files.path(name)])
+        assert.equal(statSync(files.path(name)).mode & 0o777, 0o600)
+        const [, key, possession] = /^public key (0x[0-9a-f]{256})\npossession (0x[0-9a-f]{384})$/.exec(said)!
+        return { key: key!, possession: possession! }
+      }),
+    )
+    const blsEvses = ['--lane', '1', '--evses', files.path('bls.csv')]
+    const blsFile = (possession: string): void =>
+      writeFileSync(
+        files.path('bls.csv'),
+        `publicKey,ratedW,lat,lon,radiusM,deposit,possession\n${bls!.key},11000,52.52,13.405,50,0,${possession}\n`,
+      )
+    blsFile(other!.possession)
+    writeFileSync(files.path('certificate'), await succeed(['admin', 'certify', ...as('certifier'), ...blsEvses]))
+    const register = ['admin', 'register-evses', ...as('owner'), ...blsEvses, ...certificate]
+    const stolen = await backfeed(register)
+    assert.equal(stolen.code, 2)
+    assert.match(stolen.err, /possession.*Not a proof/)
+    blsFile(bls!.possession)
+    assert.equal(await succeed(register), 'EVSEs 0 to 0')
+
     assert.equal(await succeed(['admin', 'mint-vehicle', ...as('owner'), '--owner', who.driver!]), 'vehicle 1')
     const enrolment = ['--lane', '0', '--contracts', files.path('contracts.csv')]
     const contractRow = (consent: string): string =>
