@@ -98,7 +98,7 @@ async function startAttester(name: string, l1: TinyL1) {
     await attester.stop()
     await signed.close()
   }
-  return { attester, hashes, stop }
+  return { attester, hashes, [Symbol.asyncDispose]: stop }
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -110,12 +110,13 @@ test('two batches of one index are never both signed while L1 holds the first, a
   const l1 = new TinyL1()
   const [first, second] = [batch(1, 0), batch(1, 1)]
   l1.ring = `${first.headerHash.slice(0, 58)}00000001` as Hex
-  const before = await startAttester('twice.log', l1)
-  before.attester.onRight(first)
-  await until(() => before.hashes().includes(first.headerHash))
-  await before.stop()
+  {
+    await using before = await startAttester('twice.log', l1)
+    before.attester.onRight(first)
+    await until(() => before.hashes().includes(first.headerHash))
+  }
 
-  const restarted = await startAttester('twice.log', l1)
+  await using restarted = await startAttester('twice.log', l1)
   restarted.attester.onRight(second)
   await until(() => restarted.attester.problems().length === 1)
   assert.equal(restarted.attester.problems()[0]!.code, 'ATTEST_CONFLICT')
@@ -126,29 +127,26 @@ test('two batches of one index are never both signed while L1 holds the first, a
   l1.ring = `${second.headerHash.slice(0, 58)}00000001` as Hex
   await until(() => restarted.hashes().includes(second.headerHash))
   assert.deepEqual(restarted.attester.problems(), [])
-  await restarted.stop()
 })
 
 test('a first batch that fell, and is not replaced, frees its index', async () => {
   const l1 = new TinyL1()
   const [first, second] = [batch(1, 2), batch(1, 3)]
-  const running = await startAttester('fell.log', l1)
+  await using running = await startAttester('fell.log', l1)
   l1.ring = `${first.headerHash.slice(0, 58)}00000001` as Hex
   running.attester.onRight(first)
   await until(() => running.hashes().includes(first.headerHash))
   l1.tip = 0n
   running.attester.onRight(second)
   await until(() => running.hashes().includes(second.headerHash))
-  await running.stop()
 })
 
 test('a batch whose window has passed is left alone', async () => {
   const l1 = new TinyL1()
-  const running = await startAttester('final.log', l1)
+  await using running = await startAttester('final.log', l1)
   running.attester.onRight({ ...batch(1, 4), submittedAt: 2_000 - 604_800 })
   const fresh = batch(2, 5)
   running.attester.onRight(fresh)
   await until(() => running.hashes().length === 1)
   assert.deepEqual(running.hashes(), [fresh.headerHash])
-  await running.stop()
 })
