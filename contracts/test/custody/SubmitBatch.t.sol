@@ -258,6 +258,35 @@ contract SubmitBatchTest is Fixture {
         }
     }
 
+    /// preRoot 31, aggregate 192, 64 records of 24.
+    function test_submitBatch_blsCalldata_hasItsOwnLength() public {
+        vm.prank(laneOwner);
+        uint32 blsLane = rollup.openLane(zone, operator, 1);
+        headers[blsLane].push(_genesis(blsLane, uint32(_now())));
+        _pass(60);
+        Submission memory submission = _submission(blsLane, 2);
+        submission.dataKind = HeaderLib.CALLDATA;
+        uint256 full = 1759;
+        uint256[4] memory lengths = [full + 30, full + 31, 2 * full, 2 * full + 1];
+        for (uint256 i = 0; i < lengths.length; ++i) {
+            bytes memory data = new bytes(lengths[i]);
+            data[full - 1] = 0x01;
+            data[full] = 0x02;
+            bytes32[] memory words = new bytes32[](2);
+            words[0] = keccak256(this.slice(data, 0, full));
+            words[1] = keccak256(this.slice(data, full, data.length));
+            uint256 state = vm.snapshotState();
+            bool refused = i == 0 || i == 3;
+            if (refused) {
+                vm.expectRevert(abi.encodeWithSelector(IRollup.WrongDataLength.selector, lengths[i], 2));
+            }
+            vm.prank(operator);
+            bytes32 headerHash = rollup.submitBatch(submission, data);
+            if (!refused) assertEq(headerHash, HeaderLib.hash(_headerOf(submission, words, operator)));
+            vm.revertToState(state);
+        }
+    }
+
     function testFuzz_submitBatch_blobCount_isCeiling(uint256 chunks, uint256 blobs) public {
         chunks = bound(chunks, 1, 384);
         blobs = bound(blobs, 1, 6);
