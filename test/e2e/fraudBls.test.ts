@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { accountFromKey } from '../../l1/client.ts'
+import { forceRecord } from '../../l1/forced/forceRecord.ts'
+import { l1FromZcash } from '../../protocol/bls.ts'
+import { RECORD_BYTES } from '../../protocol/limits.ts'
+import { recordEvse } from '../../protocol/record.ts'
 import { BLS_LAYOUT } from '../../protocol/scheme.ts'
-import { type Anvil, startAnvil } from '../support/anvil.ts'
+import { type Anvil, anvilPrivateKey, startAnvil } from '../support/anvil.ts'
 import { aggregateLies, hostileBlsBodies, wholeBody } from '../support/evil/blsLies.ts'
 import { EvilLane } from '../support/evil/evilLane.ts'
 import { expectCaught, gasOfLastProof } from '../support/evil/expectCaught.ts'
@@ -11,6 +16,7 @@ import { postBatch } from '../support/evil/postBatch.ts'
 import { PROVER_ACCOUNT, startTestProver, type TestProver } from '../support/evil/testProver.ts'
 import { openTestLane, type TestLane } from '../support/laneFixture.ts'
 
+const PAYER = 7
 const MODES = ['blob', 'calldata'] as const
 const flip = (root: Uint8Array): Uint8Array => root.with(30, root[30]! ^ 1) as Uint8Array
 
@@ -104,6 +110,76 @@ describe('an evil sequencer of a BLS lane against the real prover, which checks 
     assert.equal(await evil.tip(), tip)
     await evil.bondAgain()
   })
+})
+
+describe('forced records of BLS chargers', () => {
+  let anvil: Anvil
+  let fixture: TestLane
+  let evil: EvilLane
+  let prover: TestProver
+
+  before(async () => {
+    anvil = await startAnvil()
+    fixture = await openTestLane({ anvil, layout: BLS_LAYOUT })
+    evil = new EvilLane(fixture)
+    prover = await startTestProver(fixture, { account: PROVER_ACCOUNT })
+  })
+  after(async () => {
+    await prover?.stop()
+    await anvil?.stop()
+  })
+
+  /** Forces a row, its signature in L1's order unless told otherwise. */
+  async function force(row: Uint8Array, order = l1FromZcash): Promise<void> {
+    const { client, contracts, lane, fleet } = fixture
+    const account = accountFromKey(anvilPrivateKey(PAYER))
+    await forceRecord({ client, account }, contracts.forcedQueue, {
+      lane,
+      record: row.subarray(0, RECORD_BYTES),
+      descriptor: fleet.evseDescriptors[recordEvse(row, 0)]!,
+      signature: order(row.subarray(RECORD_BYTES)),
+    })
+  }
+
+  for (const mode of MODES) {
+    test(`${mode}: the queue takes what is signed; lies about it are caught, and the honest batch is not provable`, async () => {
+      const { fleet } = fixture
+      const row = fleet.sign(fleet.next(0))
+      await assert.rejects(
+        force(row, (zcash) => zcash),
+        'in the order of libraries it is another point',
+      )
+      await assert.rejects(force(fleet.sign({ ...fleet.next(1), evse: 2 }, 1)), 'signed by another charger')
+      await force(row)
+      await force(fleet.sign(fleet.next(1)))
+      await force(fleet.sign(fleet.next(2, { contract: 4_000_000_000 })))
+      await anvil.warpTo((await anvil.now()) + 30)
+      await anvil.mine(2)
+      const entries = await evil.waiting()
+      assert.equal(entries.length, 3)
+
+      const forged = fleet.sign(fleet.next(0)).subarray(0, RECORD_BYTES)
+      const bodies = [fleet.body(5)]
+      for (const lie of [
+        { name: 'an entry replaced', chunk: 0, entries: entries.with(0, { ...entries[0]!, record: forged }) },
+        { name: 'an own chunk behind the forced one', chunk: 1, claim: flip },
+      ]) {
+        const tip = await evil.tip()
+        await evil.postLie({ bodies, lie, entries }, mode)
+        assert.equal(await evil.tip(), tip + 1n)
+        await prover.idle()
+        assert.equal(await evil.tip(), tip, lie.name)
+        await evil.bondAgain()
+      }
+
+      const { built } = await evil.build(bodies, undefined, entries)
+      assert.equal(built.settled, 2 + 5)
+      await expectUnprovable(evil, built, mode)
+      await prover.idle()
+      assert.equal(prover.status().lanes[0]!.checkedIndex, await evil.tip())
+      assert.deepEqual(prover.status().problems, [])
+    })
+  }
 })
 
 test('a full BLS chunk, 64 chargers and 64 contracts, is proven within a transaction', async () => {

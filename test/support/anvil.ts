@@ -73,7 +73,8 @@ export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
   const child = spawn(BINARY, [...args, ...(options.args ?? [])], { stdio: ['ignore', 'ignore', 'inherit'] })
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const url = `http://127.0.0.1:${port}`
-  const transport = http(url, { retryCount: 0, timeout: 30_000 })
+  // A node loads its KZG setup at its first blob: seconds of CPU, a minute and more on a machine that is busy with other tests.
+  const transport = http(url, { retryCount: 0, timeout: 180_000 })
   const publicClient = createPublicClient({ chain: foundry, transport, cacheTime: 0, pollingInterval: 50 })
   const testClient = createTestClient({ chain: foundry, mode: 'anvil', transport })
 
