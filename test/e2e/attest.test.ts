@@ -17,7 +17,7 @@ import { isBackfeedError } from '../../runtime/errors.ts'
 import { type Anvil, anvilPrivateKey, startAnvil } from '../support/anvil.ts'
 import { attestBlindly, joinTestAttesters, type TestAttester } from '../support/attesters.ts'
 import { EvilLane } from '../support/evil/evilLane.ts'
-import { everyLie } from '../support/evil/lies.ts'
+import { rootLies, type Story } from '../support/evil/lies.ts'
 import { postBatch } from '../support/evil/postBatch.ts'
 import { startTestProver, type TestProver } from '../support/evil/testProver.ts'
 import { type GossipPeer, startGossipPeer } from '../support/gossipPeer.ts'
@@ -29,6 +29,11 @@ const HONEST = [4, 5, 6, 7] as const
 const PASSER_BY = 8
 const HONEST_STAKE = 5_000_000_000n
 const SMALL_STAKE = 1_000_000_000n
+
+/** Credits contract 0 with a million micro that it did not earn. */
+function wrongAmount(bodies: readonly Uint8Array[]): Story {
+  return rootLies(bodies).find(({ lie }) => lie.name === 'wrong amount')!
+}
 
 async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
   for (let i = 0; i < 600; i++) {
@@ -149,12 +154,8 @@ describe('six attesters: four at work, one silent, one that lies', () => {
   })
 
   test('nobody honest signs a false batch; the one that does is alone', async () => {
-    const [story] = await everyLie({
-      rules: () => evil.rules(),
-      fleet: fixture.fleet,
-      bodies: [fixture.fleet.rows(22), fixture.fleet.rows(4)],
-    })
-    const { built } = await evil.build(story!.bodies, story!.lie)
+    const story = wrongAmount([fixture.fleet.rows(22), fixture.fleet.rows(4)])
+    const { built } = await evil.build(story.bodies, story.lie)
     const posted = await postBatch(evil.poster, await evil.parent(), built, { mode: 'calldata' })
     const domain = { chainId: BigInt(fixture.client.chain.id), attesters: fixture.contracts.attesters }
     await using crony = await startGossipPeer(
@@ -181,9 +182,8 @@ describe('six attesters: four at work, one silent, one that lies', () => {
     for (const prover of provers.splice(0)) await prover.stop()
     const paidBefore = await vaultNumber('paidOut')
     const lifetime = await vaultNumber('lifetimeFunding')
-    const bodies = [fixture.fleet.rows(22), fixture.fleet.rows(4)]
-    const [story] = await everyLie({ rules: () => evil.rules(), fleet: fixture.fleet, bodies })
-    const { built, state } = await evil.build(story!.bodies, story!.lie)
+    const story = wrongAmount([fixture.fleet.rows(22), fixture.fleet.rows(4)])
+    const { built, state } = await evil.build(story.bodies, story.lie)
     const posted = await postBatch(evil.poster, await evil.parent(), built, { mode: 'calldata' })
     const colluders = attesters.slice(0, 4)
     await attestBlindly(fixture, colluders, posted, PASSER_BY)
@@ -191,7 +191,7 @@ describe('six attesters: four at work, one silent, one that lies', () => {
     const claim = { base: claimBase(posted.header, state), claim: claimOf(0, state, rules), finalAt: 0 }
     const { payments } = await withdrawFast(caller(), fixture.contracts, claim)
     const stolen = payments[0]!.amountMicro
-    assert.ok(stolen >= 1_000_000n, 'what the lie credited')
+    assert.ok(stolen >= 1_000_000n, `what the lie credited, not ${stolen}`)
     assert.equal(await vaultNumber('paidOut'), paidBefore + stolen)
     await assert.rejects(slashAttesters(caller(), fixture.contracts.attesters, posted.header), /NotFallen/)
     const honest = evil.honest[0]!.posted.header
