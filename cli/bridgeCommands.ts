@@ -34,6 +34,7 @@ export function bridgeCommand(): Command {
     .addCommand(refundCommand())
     .addCommand(forceCommand())
     .addCommand(attesterCommand())
+    .addCommand(forceCommand())
 }
 
 function laneCommand(name: string, description: string): Command {

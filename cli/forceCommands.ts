@@ -1,9 +1,11 @@
 import { Command, Option } from 'commander'
 import type { Hex } from 'viem'
 import { deadlinesOf, forcedStanding, recordsToForce } from '../bridge/force.ts'
+import { postForced } from '../bridge/forcedPost.ts'
 import { toHex } from '../l1/bytes.ts'
 import { forceRecord } from '../l1/forced/forceRecord.ts'
 import { parseJsonRecords } from '../sequencer/ingress/jsonRecords.ts'
+import { outcomeNames } from '../protocol/outcome.ts'
 import { BackfeedError, ExitCode } from '../runtime/errors.ts'
 import { readFileSync } from 'node:fs'
 import { callerFrom, openContext } from './operatorConfig.ts'
@@ -26,6 +28,7 @@ export function forceCommand(): Command {
     .description('Bring a signed record to a lane through L1, past a sequencer that does not take it.')
     .addCommand(recordCommand(), { isDefault: true })
     .addCommand(statusCommand())
+    .addCommand(postCommand())
 }
 
 function recordCommand(): Command {
@@ -70,6 +73,23 @@ function statusCommand(): Command {
       for (const { index, record, queuedAt } of waiting) {
         const { dueAt } = deadlinesOf(queuedAt)
         say(`entry ${index}: queued ${isoTime(queuedAt)}, due ${isoTime(dueAt)}, ${toHex(record)}`)
+      }
+    })
+}
+
+function postCommand(): Command {
+  return new Command('post')
+    .description('Post what waits, when the lane’s operator has no bond or let it wait for more than 24 hours.')
+    .option(...CONFIG)
+    .requiredOption('--lane <id>', 'the lane', id)
+    .requiredOption('--key <file>', 'file with the hex key of a bonded account, which answers for the batch')
+    .action(async (options: { config?: string; lane: number; key: string }) => {
+      const context = await openContext(options.config)
+      const caller = callerFrom(context.client, options.key)
+      const { header, txHash, outcomes } = await postForced(caller, { ...context, lane: options.lane })
+      say(`batch ${header.index} of lane ${options.lane} posted: ${txHash}`)
+      for (const [i, outcome] of outcomes.entries()) {
+        say(`entry ${header.forcedStart + BigInt(i)}: ${outcomeNames[outcome]}`)
       }
     })
 }

@@ -10,7 +10,9 @@ import { fileURLToPath } from 'node:url'
 import { startSequencer } from '../../sequencer/main.ts'
 import { temporaryFolder } from '../sequencer/localLane.ts'
 import { startAnvil } from '../support/anvil.ts'
+import { Outcome } from '../../protocol/outcome.ts'
 import { type Acknowledged, assertKept, type FeedTarget, feed } from '../support/feed.ts'
+import { forceRow } from '../support/forceRow.ts'
 import { withSeed } from '../support/generators/random.ts'
 import { openTestLane } from '../support/laneFixture.ts'
 import { readLane } from '../support/laneOnL1.ts'
@@ -25,7 +27,8 @@ test(`nothing acknowledged is lost when the sequencer is killed ${KILLS} times u
 }, async () => {
   await using anvil = await startAnvil()
   await using folder = await temporaryFolder()
-  const lane = await openTestLane({ anvil, evses: SENDERS * 2, periodsBehind: 100 })
+  // One charger more than are served: its records reach the lane by L1's queue alone.
+  const lane = await openTestLane({ anvil, evses: SENDERS * 2 + 1, periodsBehind: 100 })
   // From here on blocks come by themselves: batches are dated, closed and posted while processes die.
   await anvil.rpc('evm_setIntervalMining', [1])
   const options = { folder: folder.path, batch: { asOfAheadSeconds: 2, maxAgeSeconds: 1 } }
@@ -33,6 +36,7 @@ test(`nothing acknowledged is lost when the sequencer is killed ${KILLS} times u
   writeFileSync(settings, JSON.stringify(sequencerSettings(lane, options)))
 
   const acknowledged = new Map<string, Acknowledged>()
+  let forced = 0
   await withSeed('test/e2e/kill.test.ts', async (random) => {
     const target: FeedTarget = { url: undefined }
     const done = new AbortController()
@@ -46,6 +50,8 @@ test(`nothing acknowledged is lost when the sequencer is killed ${KILLS} times u
       for (let kill = 0; kill < KILLS; kill++) {
         const child = await start(settings)
         target.url = child.url
+        await forceRow(lane, lane.fleet.sign(lane.fleet.next(SENDERS * 2)))
+        forced++
         await sleep(random.int(100, 2_500), undefined, { signal: done.signal })
         assert.equal(child.process.exitCode, null, 'the sequencer ended by itself')
         child.process.kill('SIGKILL')
@@ -67,11 +73,15 @@ test(`nothing acknowledged is lost when the sequencer is killed ${KILLS} times u
 
   {
     await using sequencer = await startSequencer(sequencerConfig(lane, options))
+    const isTaken = () => sequencer.queries.lane(lane.lane)!.forced.taken === forced
+    for (let i = 0; i < 1_000 && !isTaken(); i++) await sleep(20)
     await sequencer.closeBatch(lane.lane)
     await sequencer.idle(lane.lane, AbortSignal.timeout(90_000))
   }
   const onL1 = await readLane(lane)
   assertKept(acknowledged, onL1)
+  const outcomes = onL1.forced.map(({ outcome }) => outcome)
+  assert.deepEqual(outcomes, Array(forced).fill(Outcome.SETTLED), 'each forced record is settled, once')
   console.log({ acknowledged: acknowledged.size, onL1: onL1.rows.length, batches: onL1.batches.length, kills: KILLS })
 })
 

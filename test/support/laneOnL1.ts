@@ -3,6 +3,7 @@ import { beaconSource } from '../../l1/derive/beacon.ts'
 import { fetchBatchData } from '../../l1/derive/batchData.ts'
 import { LaneDeriver } from '../../l1/derive/laneDeriver.ts'
 import type { DerivedBatch } from '../../l1/derive/laneHistory.ts'
+import { ForcedView } from '../../l1/forced/forcedView.ts'
 import { openLaneView } from '../../l1/laneView/laneView.ts'
 import type { Chunk } from '../../protocol/chunk.ts'
 import { LaneState } from '../../protocol/laneState.ts'
@@ -16,6 +17,8 @@ export interface LaneOnL1 {
   readonly rows: readonly Buffer[]
   /** What each was worth. */
   readonly amounts: readonly number[]
+  /** What became of the forced queue's entries, as far as batches took them. */
+  readonly forced: readonly { readonly outcome: Outcome; readonly amountMicro: number }[]
   readonly batches: readonly { readonly batch: DerivedBatch; readonly chunks: readonly Chunk[] }[]
   /** After the newest live batch. */
   readonly state: LaneState
@@ -29,10 +32,13 @@ export async function readLane(lane: TestLane): Promise<LaneOnL1> {
   await deriver.catchUp(head)
   const view = await openLaneView({ client, contracts, lane: lane.lane })
   await view.catchUp(head)
+  const queue = new ForcedView({ client, contracts, lane: lane.lane })
+  await queue.catchUp(head)
   const beacon = beaconSource({ url: lane.anvil.url, blockId: 'number', secondsPerSlot: 12, timeoutMs: 30_000 })
   const state = new LaneState()
   const rows: Buffer[] = []
   const amounts: number[] = []
+  const forced: LaneOnL1['forced'][number][] = []
   const batches: LaneOnL1['batches'][number][] = []
   for (const batch of deriver.history.live) {
     const settlement = new Settlement(state, view.rules, batch.header.asOf)
@@ -42,7 +48,11 @@ export async function readLane(lane: TestLane): Promise<LaneOnL1> {
       view.rules.layout,
     )
     batches.push({ batch, chunks })
-    for (const { body } of chunks) {
+    for (const { record } of queue.slice(batch.header.forcedStart, batch.header.forcedEnd)) {
+      const outcome = settlement.settleForced(record, 0)
+      forced.push({ outcome, amountMicro: outcome === Outcome.SETTLED ? settlement.amountMicro : 0 })
+    }
+    for (const { body } of chunks.slice(batch.header.forcedChunks)) {
       for (let at = 0; at < body.length; at += SIGNED_RECORD_BYTES) {
         const outcome = settlement.settle(body, at, true)
         if (outcome === Outcome.EMPTY) continue
@@ -53,5 +63,5 @@ export async function readLane(lane: TestLane): Promise<LaneOnL1> {
     }
     assert.equal(`0x${Buffer.from(state.root()).toString('hex')}`, batch.header.postRoot)
   }
-  return { rows, amounts, batches, state }
+  return { rows, amounts, forced, batches, state }
 }
