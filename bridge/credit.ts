@@ -9,7 +9,7 @@ import { BackfeedError, ExitCode } from '../runtime/errors.ts'
 import type { LaneReplay } from './laneReplay.ts'
 import { type ClaimBase, type CreditClaim, claimBase, claimOf } from './withdraw.ts'
 
-/** What a contract has earned and what became of it, micro. `credited ≥ final ≥ withdrawn`. */
+/** What a contract has earned and what became of it, micro. `credited ≥ final`; what was paid and clawed back may exceed both. */
 export interface ContractCredit {
   readonly slot: number
   readonly vehicle: bigint
@@ -19,6 +19,10 @@ export interface ContractCredit {
   /** In the newest final batch. */
   readonly finalMicro: bigint
   readonly withdrawnMicro: bigint
+  /** Taken by the court (docs/protocol.md §12). */
+  readonly clawbackMicro: bigint
+  /** First batch that open claims keep from being withdrawn against; 0: none. */
+  readonly heldFrom: bigint
   /** Can be withdrawn now. */
   readonly withdrawableMicro: bigint
   /** Earned, and still inside the challenge window. */
@@ -62,7 +66,10 @@ export async function readCredits(
       const { vehicle } = decodeContractDescriptor(rules.contracts.descriptor(slot))
       const { creditedMicro, energyWh } = state.contract(slot)
       const { finalMicro } = finals[at + i]!
-      const { owner, withdrawnMicro } = await readAccount(client, contracts, { lane, slot, vehicle })
+      const account = await readAccount(client, contracts, { lane, slot, vehicle })
+      const { owner, withdrawnMicro, clawbackMicro, heldFrom } = account
+      const takenMicro = withdrawnMicro + clawbackMicro
+      const isHeld = heldFrom !== 0n && base.header.index >= heldFrom
       return {
         slot,
         vehicle,
@@ -70,7 +77,9 @@ export async function readCredits(
         creditedMicro,
         finalMicro,
         withdrawnMicro,
-        withdrawableMicro: finalMicro > withdrawnMicro ? finalMicro - withdrawnMicro : 0n,
+        clawbackMicro,
+        heldFrom,
+        withdrawableMicro: finalMicro > takenMicro && !isHeld ? finalMicro - takenMicro : 0n,
         pendingMicro: creditedMicro - finalMicro,
         energyWh,
       }
@@ -85,9 +94,9 @@ async function readAccount(
   client: L1Client,
   contracts: Contracts,
   of: { lane: number; slot: number; vehicle: bigint },
-): Promise<{ owner: Address; withdrawnMicro: bigint }> {
+): Promise<{ owner: Address; withdrawnMicro: bigint; clawbackMicro: bigint; heldFrom: bigint }> {
   try {
-    const [owner, withdrawnMicro] = await Promise.all([
+    const [owner, withdrawnMicro, [clawbackMicro, heldFrom]] = await Promise.all([
       client.readContract({ address: contracts.vehicle, abi: vehicleAbi, functionName: 'ownerOf', args: [of.vehicle] }),
       client.readContract({
         address: contracts.vault,
@@ -95,8 +104,14 @@ async function readAccount(
         functionName: 'withdrawn',
         args: [of.lane, of.slot],
       }),
+      client.readContract({
+        address: contracts.vault,
+        abi: vaultAbi,
+        functionName: 'clawbackOf',
+        args: [of.lane, of.slot],
+      }),
     ])
-    return { owner, withdrawnMicro }
+    return { owner, withdrawnMicro, clawbackMicro, heldFrom }
   } catch (cause) {
     throw l1Error(`reading the account of contract ${of.slot}`, cause)
   }

@@ -1,6 +1,6 @@
 import type { L1Client } from '../l1/client.ts'
 import type { Contracts } from '../l1/contracts.ts'
-import { fetchBatchData } from '../l1/derive/batchData.ts'
+import { type BatchData, fetchBatchData } from '../l1/derive/batchData.ts'
 import type { BlobSources } from '../l1/derive/fetchBlobs.ts'
 import { LaneDeriver } from '../l1/derive/laneDeriver.ts'
 import type { DerivedBatch } from '../l1/derive/laneHistory.ts'
@@ -8,13 +8,14 @@ import { toHex } from '../l1/bytes.ts'
 import { ForcedView } from '../l1/forced/forcedView.ts'
 import { type LaneView, openLaneView } from '../l1/laneView/laneView.ts'
 import type { BatchHeader } from '../protocol/batchHeader.ts'
-import { settlingChunks } from '../protocol/chunk.ts'
+import { type SettlingChunk, settlingChunks } from '../protocol/chunk.ts'
 import { type ChunkSignatures, chunkSignatures } from '../protocol/chunkSignatures.ts'
 import { recordDomain } from '../protocol/domain.ts'
 import type { LaneRules } from '../protocol/laneRules.ts'
 import { forcedRuns } from '../protocol/forced.ts'
 import { LaneState } from '../protocol/laneState.ts'
 import { WINDOW_SECONDS } from '../protocol/limits.ts'
+import type { Outcome } from '../protocol/outcome.ts'
 import { Settlement } from '../protocol/settlement.ts'
 import { BackfeedError, ExitCode } from '../runtime/errors.ts'
 
@@ -24,6 +25,33 @@ export interface LaneReplaySettings {
   readonly lane: number
   readonly blobs: BlobSources
   readonly signal?: AbortSignal
+}
+
+/** A chunk about to be settled: the replay's state is the one before it. */
+export interface ReplayedChunk {
+  readonly batch: DerivedBatch
+  readonly parent: BatchHeader
+  readonly data: BatchData
+  readonly index: number
+  readonly chunk: SettlingChunk
+}
+
+/** A record just settled, or not. */
+export interface ReplayedRecord {
+  readonly bytes: Uint8Array
+  readonly at: number
+  /** In its chunk. */
+  readonly row: number
+  readonly outcome: Outcome
+  /** What it was worth, if it settled. */
+  readonly amountMicro: number
+}
+
+/** Looks on. */
+export interface ReplayObserver {
+  onBatch?(header: BatchHeader): void
+  beforeChunk?(chunk: ReplayedChunk): void
+  onRecord?(record: ReplayedRecord): void
 }
 
 /** Reads what L1 says of a lane up to the newest block. Nothing is replayed yet. */
@@ -95,30 +123,34 @@ export class LaneReplay {
   }
 
   /** Settles batches up to `index`, which lies ahead. @throws BackfeedError WRONG_ROOT when a batch claims what it does not come to */
-  async advanceTo(index: bigint, onBatch: (header: BatchHeader) => void = () => {}): Promise<void> {
+  async advanceTo(index: bigint, observer: ReplayObserver = {}): Promise<void> {
     if (index < this.#header.index) throw new RangeError(`batch ${index} is behind batch ${this.#header.index}`)
     for (let next = this.#header.index + 1n; next <= index; next++) {
       this.#settings.signal?.throwIfAborted()
       const batch = this.#deriver.history.batch(next)
       if (batch === undefined) throw new RangeError(`there is no batch ${next}`)
-      await this.#apply(batch)
-      onBatch(batch.header)
+      await this.#apply(batch, observer)
+      observer.onBatch?.(batch.header)
     }
   }
 
-  async #apply(batch: DerivedBatch): Promise<void> {
+  async #apply(batch: DerivedBatch, observer: ReplayObserver): Promise<void> {
     const { client, contracts, blobs, signal } = this.#settings
     const { header } = batch
-    const { chunks } = await fetchBatchData({ client, contracts, blobs }, batch, this.rules.layout, signal)
+    const data = await fetchBatchData({ client, contracts, blobs }, batch, this.rules.layout, signal)
     const settlement = new Settlement(this.state, this.rules, header.asOf)
     const forced = forcedRuns(this.#queue.entriesOf(header), this.rules.layout.chunkRecords)
-    for (const chunk of settlingChunks(this.rules.layout, chunks, forced)) {
+    const parent = this.#header
+    for (const [index, chunk] of settlingChunks(this.rules.layout, data.chunks, forced).entries()) {
+      observer.beforeChunk?.({ batch, parent, data, index, chunk })
       const verdicts = this.#signatures.judge(settlement, chunk)
       const { bytes, at: first, stride } = chunk.records
-      for (const [i, verdict] of verdicts.entries()) {
-        const at = first + i * stride
-        if (chunk.isForced) settlement.settleForced(bytes, at)
-        else settlement.settle(bytes, at, verdict === 1)
+      for (const [row, verdict] of verdicts.entries()) {
+        const at = first + row * stride
+        const outcome = chunk.isForced
+          ? settlement.settleForced(bytes, at)
+          : settlement.settle(bytes, at, verdict === 1)
+        observer.onRecord?.({ bytes, at, row, outcome, amountMicro: settlement.amountMicro })
       }
     }
     const root = toHex(this.state.root())

@@ -11,6 +11,7 @@ import { fastClaim, withdrawFast } from '../bridge/withdrawFast.ts'
 import { BackfeedError, ExitCode } from '../runtime/errors.ts'
 import { attesterCommand } from './attesterCommands.ts'
 import { forceCommand } from './forceCommands.ts'
+import { disputeCommand, reportCommand } from './disputeCommands.ts'
 import { callerFrom, type OperatorContext, openContext } from './operatorConfig.ts'
 import { address, id, tokenAmount } from './options.ts'
 import { say } from './output.ts'
@@ -26,7 +27,7 @@ interface LaneOptions {
 
 export function bridgeCommand(): Command {
   return new Command('bridge')
-    .description('Funding, credits, withdrawals and refunds of a lane, and records forced into it.')
+    .description('Funding, credits, withdrawals, refunds and disputes of a lane, and records forced into it.')
     .addCommand(fundCommand())
     .addCommand(creditCommand())
     .addCommand(withdrawCommand())
@@ -34,7 +35,8 @@ export function bridgeCommand(): Command {
     .addCommand(refundCommand())
     .addCommand(forceCommand())
     .addCommand(attesterCommand())
-    .addCommand(forceCommand())
+    .addCommand(disputeCommand())
+    .addCommand(reportCommand())
 }
 
 function laneCommand(name: string, description: string): Command {
@@ -183,11 +185,15 @@ async function replayedClaim(context: OperatorContext, options: { lane: number; 
 
 function printCredits(replay: LaneReplay, credits: readonly ContractCredit[]): void {
   say(`newest batch ${replay.tipIndex}, newest final batch ${replay.finalIndex}; amounts of the settlement token`)
-  say('contract  owner                                             earned          final      withdrawn       pending')
+  say(
+    'contract  owner                                             earned          final      withdrawn        clawed        pending',
+  )
   for (const credit of credits) {
-    const money = [credit.creditedMicro, credit.finalMicro, credit.withdrawnMicro, credit.pendingMicro]
+    const { creditedMicro, finalMicro, withdrawnMicro, clawbackMicro, pendingMicro } = credit
+    const money = [creditedMicro, finalMicro, withdrawnMicro, clawbackMicro, pendingMicro]
+    const held = credit.heldFrom === 0n ? '' : `  held from batch ${credit.heldFrom}`
     say(
-      `${String(credit.slot).padStart(8)}  ${credit.owner}${money.map((micro) => dollars(micro).padStart(15)).join('')}`,
+      `${String(credit.slot).padStart(8)}  ${credit.owner}${money.map((micro) => dollars(micro).padStart(15)).join('')}${held}`,
     )
   }
 }

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander'
-import { type Address, getAddress, type Hex, isAddress } from 'viem'
+import { type Address, getAddress, type Hex, hexToBytes, isAddress } from 'viem'
 import { PERIOD_SECONDS } from '../protocol/limits.ts'
 
 // Readers of option values. Each says what it wants; commander adds which option it was.
@@ -66,4 +66,9 @@ export function periodAt(text: string): number {
     throw new InvalidArgumentError('A time like 2026-09-22T17:15:00Z at a whole quarter of an hour.')
   }
   return seconds / PERIOD_SECONDS
+}
+
+export function hexBytes(text: string): Uint8Array {
+  if (!/^0x([0-9a-fA-F]{2})+$/.test(text)) throw new InvalidArgumentError('0x and hex digits.')
+  return hexToBytes(text as Hex)
 }

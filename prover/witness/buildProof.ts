@@ -2,7 +2,7 @@ import { encodeProof } from '../../protocol/fraudProof.ts'
 import type { Hex } from 'viem'
 import { toHex } from '../../l1/bytes.ts'
 import type { FalseBatch } from '../replay/laneChecker.ts'
-import { openChunk } from './openings.ts'
+import { openChunk } from '../../l1/derive/openings.ts'
 
 /** The `proof` argument of `proveFraud` (docs/protocol.md §15.4). */
 export async function buildProof(

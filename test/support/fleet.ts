@@ -16,6 +16,10 @@ export interface FleetOptions {
   /** First interval of every charger's first record. */
   readonly firstInterval: number
   readonly name: LaneName
+  /** Of every charger; default: none. */
+  readonly depositMicro?: bigint
+  /** Of every contract, x ‖ y; default: none. */
+  readonly vehicleKey?: Uint8Array
   /** Default: P-256. */
   readonly layout?: SchemeLayout
   /** Token id of the first contract's vehicle; the others follow. Default: 1. */
@@ -75,7 +79,7 @@ export class Fleet {
         lat: 487_000_000 + slot,
         lon: 91_000_000 + slot,
         radiusM: 50,
-        depositMicro: 0n,
+        depositMicro: options.depositMicro ?? 0n,
       }),
     )
     this.contractDescriptors = Array.from({ length: this.contracts }, (_, slot) =>
@@ -83,7 +87,7 @@ export class Fleet {
         vehicle: BigInt(this.firstVehicle + slot),
         incentiveBps: 12_000,
         capacityWh: FLEET_CAPACITY_WH,
-        vehicleKey: undefined,
+        vehicleKey: options.vehicleKey,
       }),
     )
     this.#next = this.keys.map(() => options.firstInterval)

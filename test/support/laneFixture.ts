@@ -28,6 +28,10 @@ export interface LaneFixtureOptions {
   readonly contracts?: number
   readonly seed?: number
   readonly fundedMicro?: bigint
+  /** Of every charger; default: none. */
+  readonly depositMicro?: bigint
+  /** Of every contract, x ‖ y; default: none. */
+  readonly vehicleKey?: Uint8Array
   /** Periods with a price, from the first on which the lane can settle. */
   readonly pricedPeriods?: number
   /** Periods that lie behind the chain's clock when the lane is handed over: records for so long settle at once. */
@@ -94,9 +98,12 @@ export async function openTestLane(options: LaneFixtureOptions): Promise<TestLan
     firstInterval: firstPeriod * PERIOD_INTERVALS,
     name: { chainId, rollup, lane },
     layout,
+    depositMicro: options.depositMicro ?? 0n,
+    ...(options.vehicleKey === undefined ? {} : { vehicleKey: options.vehicleKey }),
     firstVehicle: beside === undefined ? 1 : beside.fleet.firstVehicle + beside.fleet.contracts,
   })
   const deadline = BigInt(now + 86_400)
+  if (options.depositMicro !== undefined) await mint(byOwner, token, options.depositMicro * BigInt(evses))
   const many = MANY_EVSES[layout.scheme]
   for (let first = 0; first < evses; first += many) {
     const some = fleet.evseDescriptors.slice(first, first + many).map(decodeEvseDescriptor)
@@ -138,8 +145,13 @@ async function fund(
   caller: Caller,
   what: { token: `0x${string}`; vault: `0x${string}`; lane: number; amount: bigint },
 ): Promise<void> {
-  const { token, amount } = what
-  const mint = encodeFunctionData({ abi: testDollarAbi, functionName: 'mint', args: [caller.account.address, amount] })
-  await sendCall(caller, { to: token, data: mint, label: 'mint test dollars' })
+  await mint(caller, what.token, what.amount)
   await fundLane(caller, what, { lane: what.lane, amountMicro: what.amount })
+}
+
+/** Test dollars for the caller. */
+export async function mint(caller: Caller, token: `0x${string}`, amountMicro: bigint): Promise<void> {
+  const args = [caller.account.address, amountMicro] as const
+  const data = encodeFunctionData({ abi: testDollarAbi, functionName: 'mint', args })
+  await sendCall(caller, { to: token, data, label: 'mint test dollars' })
 }
