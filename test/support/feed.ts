@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Outcome } from '../../protocol/outcome.ts'
+import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
 import { DUPLICATE, readResult, RESULT_BYTES } from '../../protocol/wire.ts'
 import type { Fleet } from './fleet.ts'
 
@@ -73,7 +74,9 @@ async function attempt(url: string, lane: number, body: Buffer): Promise<ReturnT
     })
     const bytes = new Uint8Array(await response.arrayBuffer())
     if (![200, 207, 208].includes(response.status)) return undefined
-    return Array.from({ length: bytes.length / RESULT_BYTES }, (_, i) => readResult(bytes, i * RESULT_BYTES))
+    // Receipts follow the results.
+    const count = body.length / SIGNED_RECORD_BYTES
+    return Array.from({ length: count }, (_, i) => readResult(bytes, i * RESULT_BYTES))
   } catch {
     return undefined
   }
