@@ -1,4 +1,5 @@
 import { batchBuild } from './batchBuild.ts'
+import { blsHttpBinary } from './bls.ts'
 import type { Benchmark } from './benchmark.ts'
 import { latency } from './latency.ts'
 import { p256HttpBinary, p256HttpJson, p256Libp2p } from './p256.ts'
@@ -11,6 +12,7 @@ export const benchmarks: readonly Benchmark[] = [
   p256Libp2p,
   p256HttpBinary,
   p256HttpJson,
+  blsHttpBinary,
   settleJournal100k,
   settleJournal1m,
   batchBuild,

@@ -93,6 +93,9 @@ export class Feeder {
     const lists = this.#turns.map((turn, c) =>
       this.#workload.rows(inTurn(turn, { from: c, step: this.#turns.length, end: evses }, count), count),
     )
-    return { bodies: lists.map((rows) => splitRows(rows, recordsEach)), rows: Buffer.concat(lists) }
+    return {
+      bodies: lists.map((rows) => splitRows(rows, recordsEach, this.#workload.layout.rowBytes)),
+      rows: Buffer.concat(lists),
+    }
   }
 }

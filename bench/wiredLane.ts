@@ -14,7 +14,7 @@ import { VerifyPool } from '../sequencer/verify/pool.ts'
 import { defaults, type LocalLane, openLocalLane } from './localLane.ts'
 import type { Target } from './loadProtocol.ts'
 import { LANE, type Workload } from './workload.ts'
-import { P256_LAYOUT } from '../protocol/scheme.ts'
+import { Scheme } from '../protocol/scheme.ts'
 
 export interface WiredLane extends AsyncDisposable {
   readonly lane: LocalLane
@@ -25,16 +25,18 @@ export interface WiredLane extends AsyncDisposable {
 /** A sequencer from the wire to durable answers, as its main.ts wires it with default settings; nothing of L1. */
 export async function openWiredLane(workload: Workload): Promise<WiredLane> {
   const log = silentLogger()
-  const lane = await openLocalLane(workload, { maxBatchRows: defaults.batch.maxBlobs * P256_LAYOUT.blobRecords })
+  const { layout } = workload
+  const { bls, ...p256 } = defaults.verify
+  const lane = await openLocalLane(workload, { maxBatchRows: defaults.batch.maxBlobs * workload.layout.blobRecords })
   const { metrics, stage, view, folder } = lane
   const verifier = new VerifyPool({
-    ...defaults.verify,
-    layout: P256_LAYOUT,
+    ...(layout.scheme === Scheme.BLS ? bls : p256),
+    layout,
     domains: new Map([[LANE, workload.domain]]),
-    metrics: verifyMetrics(metrics)('P-256'),
+    metrics: verifyMetrics(metrics)(layout.name),
   })
   const laneIntake = new LaneIntake({ lane: LANE, stage, verifier, view, maxQueuedRows: 131_072, log })
-  const sink: RecordSink = { layoutOf: () => P256_LAYOUT, submit: (submission) => laneIntake.submit(submission) }
+  const sink: RecordSink = { layoutOf: () => layout, submit: (submission) => laneIntake.submit(submission) }
   // One host plays every gateway: it may hold what all of them together may.
   const admission = new Admission({ maxPeerRecords: INGRESS_MAX_RECORDS })
   const ingressMetrics = createIngressMetrics(metrics, () => admission.inFlight)

@@ -1,13 +1,13 @@
 import { randomFillSync } from 'node:crypto'
 import { incentiveBpsOf, devnetTariff, socDropFor } from '../devnet/terms.ts'
-import { type EvseSigner, seededEvseSigner } from '../devnet/evseSigner.ts'
+import { type EvseSigner, seededBlsSigner, seededEvseSigner } from '../devnet/evseSigner.ts'
 import { encodeContractDescriptor, encodeEvseDescriptor } from '../protocol/descriptor.ts'
 import { recordDomain } from '../protocol/domain.ts'
 import { LaneRules } from '../protocol/laneRules.ts'
 import { INTERVAL_SECONDS, PERIOD_INTERVALS, PERIOD_SECONDS, RECORD_BYTES } from '../protocol/limits.ts'
-import { encodeRecord, SIGNED_RECORD_BYTES } from '../protocol/record.ts'
+import { encodeRecord } from '../protocol/record.ts'
 import { encodeTariff } from '../protocol/tariff.ts'
-import { P256_LAYOUT } from '../protocol/scheme.ts'
+import { P256_LAYOUT, Scheme, type SchemeLayout } from '../protocol/scheme.ts'
 
 export const OWNER = { chainId: 31337, rollup: '0x00000000000000000000000000000000000000be' } as const
 export const LANE = 0
@@ -20,7 +20,6 @@ export const NOW = (FIRST_PERIOD + PERIODS) * PERIOD_SECONDS
 const CAPACITY_WH = 60_000
 const LAT = 487_000_000
 const LON = 91_000_000
-const NO_KEY = new Uint8Array(64)
 /** Descriptors made at a time: a million at once would take more memory than what is measured. */
 const SLOTS_AT_ONCE = 512
 
@@ -28,23 +27,31 @@ export interface WorkloadOptions {
   readonly evses: number
   /** Without, signatures are noise: for whoever takes them as verified. */
   readonly keys: boolean
+  /** Default: P-256. */
+  readonly layout?: SchemeLayout
 }
 
 /** A lane of so many EVSEs, each with a contract of its own, that discharge interval after interval: every record settles. */
 export class Workload {
-  readonly rules = new LaneRules(P256_LAYOUT)
+  readonly rules: LaneRules
   readonly domain = recordDomain({ chainId: BigInt(OWNER.chainId), rollup: OWNER.rollup, lane: LANE })
   readonly evses: number
   readonly #signers: readonly EvseSigner[] | undefined
   readonly #next: Uint32Array
   readonly #meterWh: Float64Array
 
-  constructor({ evses, keys }: WorkloadOptions) {
+  constructor({ evses, keys, layout = P256_LAYOUT }: WorkloadOptions) {
     this.evses = evses
-    this.#signers = keys ? Array.from({ length: evses }, (_, slot) => seededEvseSigner('bench', slot)) : undefined
+    this.rules = new LaneRules(layout)
+    const signer = layout.scheme === Scheme.BLS ? seededBlsSigner : seededEvseSigner
+    this.#signers = keys ? Array.from({ length: evses }, (_, slot) => signer('bench', slot)) : undefined
     this.#next = new Uint32Array(evses).fill(FIRST_PERIOD * PERIOD_INTERVALS)
     this.#meterWh = new Float64Array(evses).fill(1_000)
     this.#register()
+  }
+
+  get layout(): SchemeLayout {
+    return this.rules.layout
   }
 
   publicKey(evse: number): Uint8Array {
@@ -53,11 +60,12 @@ export class Workload {
 
   /** The next record of each of these EVSEs in turn, record ‖ signature. */
   rows(evses: Iterable<number>, count: number): Uint8Array {
-    const rows = new Uint8Array(count * SIGNED_RECORD_BYTES)
+    const { rowBytes } = this.layout
+    const rows = new Uint8Array(count * rowBytes)
     if (this.#signers === undefined) randomFillSync(rows)
     let row = 0
     for (const evse of evses) {
-      const at = row++ * SIGNED_RECORD_BYTES
+      const at = row++ * rowBytes
       const record = this.#nextRecord(evse)
       const signer = this.#signers?.[evse]
       if (signer === undefined) encodeRecord(record, rows, at)
@@ -90,7 +98,7 @@ export class Workload {
       const slots = Array.from({ length: Math.min(SLOTS_AT_ONCE, this.evses - firstSlot) }, (_, i) => firstSlot + i)
       const evses = slots.map((slot) =>
         encodeEvseDescriptor({
-          key: this.#signers?.[slot]?.publicKey ?? NO_KEY,
+          key: this.#signers?.[slot]?.publicKey ?? new Uint8Array(rules.layout.keyBytes),
           ratedW: 11_000,
           lat: LAT + slot,
           lon: LON,
@@ -121,10 +129,10 @@ export function* inTurn(turn: { next: number }, span: { from: number; step: numb
   for (let i = 0; i < count; i++) yield span.from + span.step * (turn.next++ % places)
 }
 
-export function splitRows(rows: Uint8Array, rowsEach: number): Uint8Array[] {
-  const bytes = rowsEach * SIGNED_RECORD_BYTES
+export function splitRows(rows: Uint8Array, rowsEach: number, rowBytes = P256_LAYOUT.rowBytes): Uint8Array[] {
+  const bytes = rowsEach * rowBytes
   return Array.from({ length: Math.ceil(rows.length / bytes) }, (_, i) => rows.slice(i * bytes, (i + 1) * bytes))
 }
 
 export const signatureOf = (rows: Uint8Array, row: number): Uint8Array =>
-  rows.subarray(row * SIGNED_RECORD_BYTES + RECORD_BYTES, (row + 1) * SIGNED_RECORD_BYTES)
+  rows.subarray(row * P256_LAYOUT.rowBytes + RECORD_BYTES, (row + 1) * P256_LAYOUT.rowBytes)

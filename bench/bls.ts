@@ -1,0 +1,84 @@
+import { Signature, verifyMultipleAggregateSignatures } from '@chainsafe/blst'
+import { type BlsKey, type BlsSignature, parseBlsKey } from '../protocol/bls.ts'
+import { recordMessage } from '../protocol/domain.ts'
+import { RECORD_BYTES } from '../protocol/limits.ts'
+import { recordEvse } from '../protocol/record.ts'
+import { BLS_LAYOUT } from '../protocol/scheme.ts'
+import { type Benchmark, type BenchOptions, type BenchResult, medians } from './benchmark.ts'
+import { LoadGenerator } from './loadGenerator.ts'
+import { measure } from './measure.ts'
+import { Feeder, REQUEST_RECORDS } from './p256.ts'
+import { openWiredLane } from './wiredLane.ts'
+import { Workload } from './workload.ts'
+
+const CONNECTIONS = 4
+/** Larger batches cost no less here. */
+const BARE_BATCH = 256
+
+export const blsHttpBinary: Benchmark = {
+  name: 'bls-http-binary',
+  title: 'BLS records, http-binary to durable answers, beside bare verifyMultipleAggregateSignatures in batches of 256',
+  aims: { cpu: { atLeast: 0.9 } },
+  run,
+}
+
+interface SignatureSet {
+  readonly pk: BlsKey
+  readonly msg: Uint8Array
+  readonly sig: BlsSignature
+}
+
+async function run(options: BenchOptions): Promise<BenchResult> {
+  const evses = Math.min(options.evses, 512)
+  const workload = new Workload({ evses, keys: true, layout: BLS_LAYOUT })
+  const feeder = new Feeder(workload, CONNECTIONS)
+  await using wired = await openWiredLane(workload)
+  await using generator = await LoadGenerator.open(await wired.listen('http-binary'), CONNECTIONS)
+
+  const round = async (index: number): Promise<Record<string, number>> => {
+    const { bodies, rows } = feeder.next(options.quick ? 1 : 4)
+    await generator.load(bodies)
+    const sent = bodies.flat().length * REQUEST_RECORDS
+    const sets = prepared(workload, rows)
+    const bare = () => measure(async () => verifyAll(sets))
+    let load = { settled: 0, cpuSeconds: 0 }
+    const pipeline = () =>
+      measure(async () => {
+        load = await generator.go({ inFlight: 2 })
+      })
+    const first = index % 2 === 0 ? await pipeline() : undefined
+    const limit = await bare()
+    const spent = first ?? (await pipeline())
+    if (load.settled !== sent) throw new Error(`${load.settled} of ${sent} records settled`)
+    return {
+      cpu: limit.cpuSeconds / spent.cpuSeconds,
+      wall: limit.wallSeconds / spent.wallSeconds,
+      bareCpuMicros: (limit.cpuSeconds / sent) * 1e6,
+      cpuMicros: (spent.cpuSeconds / sent) * 1e6,
+      mainThreadMicros: (spent.threadSeconds / sent) * 1e6,
+      recordsPerSecond: sent / spent.wallSeconds,
+      barePerSecond: sent / limit.wallSeconds,
+    }
+  }
+  const { cpu, wall, ...figures } = await medians(options.rounds, round)
+  return { ratios: { cpu: cpu!, wall: wall! }, figures }
+}
+
+/** The limit's share done before the clock starts: keys, messages and signatures parsed. Subgroups are checked in the call. */
+function prepared(workload: Workload, rows: Uint8Array): SignatureSet[] {
+  const { rowBytes } = BLS_LAYOUT
+  return Array.from({ length: rows.length / rowBytes }, (_, i) => {
+    const row = rows.subarray(i * rowBytes, (i + 1) * rowBytes)
+    const evse = recordEvse(row, 0)
+    const { rules, domain } = workload
+    const msg = recordMessage(domain, row.subarray(0, RECORD_BYTES), rules.evseLat(evse), rules.evseLon(evse))
+    return { pk: parseBlsKey(rules.evseKey(evse))!, msg, sig: Signature.fromBytes(row.subarray(RECORD_BYTES), false) }
+  })
+}
+
+function verifyAll(sets: readonly SignatureSet[]): void {
+  for (let from = 0; from < sets.length; from += BARE_BATCH) {
+    const batch = sets.slice(from, from + BARE_BATCH)
+    if (!verifyMultipleAggregateSignatures(batch, false, true)) throw new Error('a signature does not verify')
+  }
+}
