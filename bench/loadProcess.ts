@@ -5,7 +5,7 @@ import { Outcome } from '../protocol/outcome.ts'
 import { decodeRecord, SIGNED_RECORD_BYTES } from '../protocol/record.ts'
 import { RESULT_BYTES } from '../protocol/wire.ts'
 import { LANE } from './workload.ts'
-import type { LoadCommand, LoadReply, Target } from './loadProtocol.ts'
+import type { HttpTarget, LoadCommand, LoadReply, Target } from './loadProtocol.ts'
 import { measure } from './measure.ts'
 
 // The chargers and gateways of a benchmark, in a process of their own, so that their CPU is told apart from the sequencer's.
@@ -98,7 +98,7 @@ async function openLoop(requestsPerSecond: number, latenciesMs: number[]): Promi
 }
 
 async function openSender(to: Target): Promise<Sender> {
-  if (to.kind !== 'libp2p') return httpSender(to.url, to.kind === 'http-json')
+  if (to.kind !== 'libp2p') return httpSender(to)
   const client = await createLibp2pClient({
     address: to.address,
     maxRequests: 64,
@@ -115,7 +115,8 @@ async function openSender(to: Target): Promise<Sender> {
 }
 
 /** One kept connection: node's own client, which costs the generator least. */
-function httpSender(url: string, json: boolean): Sender {
+function httpSender({ url, kind, rowBytes }: HttpTarget): Sender {
+  const json = kind === 'http-json'
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   const type = json ? 'application/json' : 'application/octet-stream'
   const send = (body: Uint8Array): Promise<number> =>
@@ -127,7 +128,12 @@ function httpSender(url: string, json: boolean): Sender {
         response.on('error', reject)
         response.on('end', () => {
           const answer = Buffer.concat(parts)
-          if (response.statusCode === 200) resolve(json ? settledInJson(answer) : settledInBinary(answer))
+          if (response.statusCode === 200)
+            resolve(
+              json
+                ? settledInJson(answer)
+                : settledInBinary(answer.subarray(0, (body.length / rowBytes) * RESULT_BYTES)),
+            )
           else reject(new Error(`HTTP ${response.statusCode}: ${answer.toString().slice(0, 200)}`))
         })
       })

@@ -1,8 +1,13 @@
 // What the benchmark and its load generator say to each other, by structured clone.
 
-export type Target =
-  | { readonly kind: 'libp2p'; readonly address: string }
-  | { readonly kind: 'http-binary' | 'http-json'; readonly url: string }
+export interface HttpTarget {
+  readonly kind: 'http-binary' | 'http-json'
+  readonly url: string
+  /** Of the lane: how many results an answer begins with. */
+  readonly rowBytes: number
+}
+
+export type Target = { readonly kind: 'libp2p'; readonly address: string } | HttpTarget
 
 export type LoadCommand =
   /** Opens connections: one for each of the lists that follow. */

@@ -52,7 +52,7 @@ export async function openWiredLane(workload: Workload): Promise<WiredLane> {
     const routes = [recordRoutes({ intake, queries: { evseEndedBefore: () => false } })]
     const server = await startHttpServer({ host: '127.0.0.1', port: 0, routes, log })
     open.push(server)
-    return { kind, url: server.url }
+    return { kind, url: server.url, rowBytes: layout.rowBytes }
   }
   const dispose = async (): Promise<void> => {
     await Promise.all(open.map((ingress) => ingress.close()))
