@@ -4,6 +4,7 @@ import { adminCommand } from './adminCommands.ts'
 import { benchCommand } from './benchCommand.ts'
 import { bridgeCommand } from './bridgeCommands.ts'
 import { devnetCommand } from './devnetCommand.ts'
+import { receiptCommand } from './receiptCommands.ts'
 import { proverCommand, sequencerCommand } from './serviceCommands.ts'
 
 const EXIT_CODES = `
@@ -22,6 +23,7 @@ export function buildProgram(): Command {
     sequencerCommand(),
     proverCommand(),
     bridgeCommand(),
+    receiptCommand(),
     adminCommand(),
     benchCommand(),
   ]) {

@@ -15,6 +15,7 @@ import { disputeCommand, reportCommand } from './disputeCommands.ts'
 import { callerFrom, type OperatorContext, openContext } from './operatorConfig.ts'
 import { address, id, tokenAmount } from './options.ts'
 import { say } from './output.ts'
+import { promiseCommand } from './receiptCommands.ts'
 
 const CONFIG = ['--config <file>', 'TOML with [l1] and [contracts]; a service’s own file serves'] as const
 const KEY = ['--key <file>', 'file with the hex key of the account that pays the gas'] as const
@@ -27,7 +28,7 @@ interface LaneOptions {
 
 export function bridgeCommand(): Command {
   return new Command('bridge')
-    .description('Funding, credits, withdrawals, refunds and disputes of a lane, and records forced into it.')
+    .description('Funding, credits, withdrawals, refunds and disputes of a lane, records forced into it, its operator’s promises.')
     .addCommand(fundCommand())
     .addCommand(creditCommand())
     .addCommand(withdrawCommand())
@@ -37,6 +38,7 @@ export function bridgeCommand(): Command {
     .addCommand(attesterCommand())
     .addCommand(disputeCommand())
     .addCommand(reportCommand())
+    .addCommand(promiseCommand())
 }
 
 function laneCommand(name: string, description: string): Command {

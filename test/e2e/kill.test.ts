@@ -15,6 +15,7 @@ import { type Acknowledged, assertKept, type FeedTarget, feed } from '../support
 import { forceRow } from '../support/forceRow.ts'
 import { withSeed } from '../support/generators/random.ts'
 import { openTestLane } from '../support/laneFixture.ts'
+import { verifierOf } from '../support/receipts.ts'
 import { readLane } from '../support/laneOnL1.ts'
 import { sequencerConfig, sequencerSettings } from '../support/sequencerFixture.ts'
 
@@ -41,7 +42,15 @@ test(`nothing acknowledged is lost when the sequencer is killed ${KILLS} times u
     const target: FeedTarget = { url: undefined }
     const done = new AbortController()
     const senders = Array.from({ length: SENDERS }, (_, i) =>
-      feed({ fleet: lane.fleet, lane: lane.lane, evses: [2 * i, 2 * i + 1], target, acknowledged, done: done.signal }),
+      feed({
+        fleet: lane.fleet,
+        lane: lane.lane,
+        verifier: () => verifierOf(lane),
+        evses: [2 * i, 2 * i + 1],
+        target,
+        acknowledged,
+        done: done.signal,
+      }),
     )
     const running = Promise.all(senders)
     running.catch(() => done.abort())

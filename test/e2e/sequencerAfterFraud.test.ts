@@ -19,6 +19,7 @@ import { type Posted, postBatch } from '../support/evil/postBatch.ts'
 import { startTestProver } from '../support/evil/testProver.ts'
 import { type Acknowledged, assertKept, feed, type FeedTarget } from '../support/feed.ts'
 import { openTestLane, type TestLane } from '../support/laneFixture.ts'
+import { verifierOf } from '../support/receipts.ts'
 import { readLane } from '../support/laneOnL1.ts'
 import { sequencerConfig } from '../support/sequencerFixture.ts'
 
@@ -152,7 +153,8 @@ test('a stolen key posts false batches on top of the sequencer: every acknowledg
   const target: FeedTarget = { url: undefined }
   const acknowledged = new Map<string, Acknowledged>()
   const done = new AbortController()
-  const common = { fleet: lane.fleet, lane: lane.lane, target, acknowledged, pauseMs: 50, done: done.signal }
+  const verifier = () => verifierOf(lane)
+  const common = { fleet: lane.fleet, lane: lane.lane, verifier, target, acknowledged, pauseMs: 50, done: done.signal }
   const feeding = Promise.all([feed({ ...common, evses: [0, 1] }), feed({ ...common, evses: [2, 3] })])
   feeding.catch(() => done.abort())
   let sequencer = await startSequencer(config)

@@ -1,14 +1,20 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Outcome } from '../../protocol/outcome.ts'
-import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
-import { DUPLICATE, readResult, RESULT_BYTES } from '../../protocol/wire.ts'
+import type { Receipt } from '../../protocol/receipt.ts'
+import { DUPLICATE } from '../../protocol/wire.ts'
+import { createHttpClient } from '../../client/http.ts'
+import type { ReceiptVerifier } from '../../client/receiptVerifier.ts'
+import type { AnsweredRecord } from '../../client/recordClient.ts'
+import { SubmitError } from '../../client/submitError.ts'
 import type { Fleet } from './fleet.ts'
 
 export interface Acknowledged {
   readonly row: Buffer
   readonly position: number
   readonly amountMicro: number
+  /** What the lane's operator promised, checked when it came. */
+  readonly receipt?: Receipt | undefined
 }
 
 export interface FeedTarget {
@@ -20,6 +26,7 @@ export interface FeedTarget {
 export async function feed(options: {
   fleet: Fleet
   lane: number
+  verifier: () => Promise<ReceiptVerifier>
   evses: readonly number[]
   target: FeedTarget
   acknowledged: Map<string, Acknowledged>
@@ -27,20 +34,23 @@ export async function feed(options: {
   pauseMs?: number
   done: AbortSignal
 }): Promise<void> {
-  const { fleet, lane, evses, target, acknowledged, pauseMs = 0, done } = options
+  const { fleet, lane, verifier, evses, target, acknowledged, pauseMs = 0, done } = options
   for (let round = 0; !done.aborted; round++) {
     const rows = Array.from({ length: 1 + (round % 9) }, (_, i) => fleet.sign(fleet.next(evses[i % evses.length]!)))
     for (;;) {
-      const results = target.url === undefined ? undefined : await attempt(target.url, lane, Buffer.concat(rows))
+      const { url } = target
+      const receipts = url === undefined ? undefined : await verifier()
+      const results =
+        url === undefined ? undefined : await attempt({ url, receipts: receipts! }, lane, Buffer.concat(rows))
       if (results === undefined) {
         if (done.aborted) return
         await sleep(20)
         continue
       }
-      for (const [i, { code, position, amountMicro }] of results.entries()) {
+      for (const [i, { code, position, amountMicro, receipt }] of results.entries()) {
         assert.ok(code === Outcome.SETTLED || code === DUPLICATE, `record answered ${code}`)
         const row = Buffer.from(rows[i]!)
-        acknowledged.set(row.toString('hex', 0, 24), { row, position, amountMicro })
+        acknowledged.set(row.toString('hex', 0, 24), { row, position, amountMicro, receipt })
       }
       break
     }
@@ -54,7 +64,9 @@ export function assertKept(
   onL1: { readonly rows: readonly Buffer[]; readonly amounts: readonly number[] },
 ): void {
   const positions = new Set<number>()
-  for (const { row, position, amountMicro } of acknowledged.values()) {
+  for (const { row, position, amountMicro, receipt } of acknowledged.values()) {
+    assert.equal(receipt?.position ?? position, position)
+    assert.equal(onL1.rows[position]?.toString('hex'), Buffer.from(receipt?.row ?? row).toString('hex'), 'promised')
     assert.ok(!positions.has(position), `position ${position} was given twice`)
     positions.add(position)
     assert.equal(onL1.rows[position]?.toString('hex'), row.toString('hex'), `position ${position} holds another record`)
@@ -64,20 +76,19 @@ export function assertKept(
   assert.equal(new Set(records).size, records.length, 'a record was taken in twice')
 }
 
-async function attempt(url: string, lane: number, body: Buffer): Promise<ReturnType<typeof readResult>[] | undefined> {
+/** Undefined when there was no answer that may be believed yet. What is falsely signed ends the test. */
+async function attempt(
+  to: { url: string; receipts: ReceiptVerifier },
+  lane: number,
+  rows: Uint8Array,
+): Promise<readonly AnsweredRecord[] | undefined> {
+  await using client = createHttpClient({ ...to, retry: { attempts: 1 }, timeoutMs: 10_000 })
   try {
-    const response = await fetch(`${url}/v1/lanes/${lane}/records`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/octet-stream', accept: 'application/octet-stream' },
-      body: new Uint8Array(body),
-      signal: AbortSignal.timeout(10_000),
-    })
-    const bytes = new Uint8Array(await response.arrayBuffer())
-    if (![200, 207, 208].includes(response.status)) return undefined
-    // Receipts follow the results.
-    const count = body.length / SIGNED_RECORD_BYTES
-    return Array.from({ length: count }, (_, i) => readResult(bytes, i * RESULT_BYTES))
-  } catch {
+    return await client.submit({ lane, rows })
+  } catch (error) {
+    // A chain whose clock is moved between our look at it and the signature.
+    const isMoved = error instanceof SubmitError && error.fault === 'WRONG_TIME'
+    if (error instanceof SubmitError && error.code === 'UNVERIFIED' && !isMoved) throw error
     return undefined
   }
 }
