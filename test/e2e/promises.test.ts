@@ -146,13 +146,13 @@ test('an honest sequencer keeps every promise through restarts, redating and a r
     await submit(lane, sequencer.url, rows[0]!, acknowledged)
     await submit(lane, sequencer.url, rows[1]!.subarray(0, 10 * ROW), acknowledged)
   }
-  const given = [...acknowledged.values()].map(({ receipt }) => Buffer.from(receipt.signature).toString('hex'))
+  const given = [...acknowledged.values()].map(({ receipt }) => Buffer.from(receipt!.signature).toString('hex'))
   {
     await using sequencer = await startSequencer(config)
     // Some of it again, as after a lost answer: the same receipts, and new ones for the rest.
     await submit(lane, sequencer.url, rows[1]!, acknowledged)
     assert.deepEqual(
-      [...acknowledged.values()].slice(0, 40).map(({ receipt }) => Buffer.from(receipt.signature).toString('hex')),
+      [...acknowledged.values()].slice(0, 40).map(({ receipt }) => Buffer.from(receipt!.signature).toString('hex')),
       given,
     )
     // Three hours go by before anything is posted: L1 would refuse the date.
@@ -186,6 +186,7 @@ test('an honest sequencer keeps every promise through restarts, redating and a r
   // L1 itself is asked to slash for each, and refuses.
   const { client, contracts } = lane
   for (const { receipt } of [...acknowledged.values()].filter((_, i) => i % 17 === 0)) {
+    assert.ok(receipt !== undefined)
     const file = { chainId: client.chain.id, rollup: contracts.rollup, receipt }
     assert.equal((await standing(lane, file)).kind, 'kept')
     const args = [receiptArgument(receipt)] as const
