@@ -120,7 +120,11 @@ function promisedRow({ chunk: { records } }: ReplayedChunk, skip: number): numbe
   return undefined
 }
 
-function isKept(replay: LaneReplay, { chunk: { records } }: ReplayedChunk, of: { row: number; receipt: Receipt }): boolean {
+function isKept(
+  replay: LaneReplay,
+  { chunk: { records } }: ReplayedChunk,
+  of: { row: number; receipt: Receipt },
+): boolean {
   const at = records.at + of.row * records.stride
   const bytes = replay.rules.layout.scheme === Scheme.P256 ? replay.rules.layout.rowBytes : RECORD_BYTES
   return Buffer.compare(records.bytes.subarray(at, at + bytes), of.receipt.row.subarray(0, bytes)) === 0

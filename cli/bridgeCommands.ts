@@ -28,7 +28,9 @@ interface LaneOptions {
 
 export function bridgeCommand(): Command {
   return new Command('bridge')
-    .description('Funding, credits, withdrawals, refunds and disputes of a lane, records forced into it, its operator’s promises.')
+    .description(
+      'Funding, credits, withdrawals, refunds and disputes of a lane, records forced into it, its operator’s promises.',
+    )
     .addCommand(fundCommand())
     .addCommand(creditCommand())
     .addCommand(withdrawCommand())
