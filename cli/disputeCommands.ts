@@ -17,6 +17,7 @@ import { findRecord, type RecordName } from '../bridge/evidence.ts'
 import { openLaneReplay } from '../bridge/laneReplay.ts'
 import { dollars } from '../bridge/money.ts'
 import { fromHex } from '../l1/bytes.ts'
+import { gridMeterCredentials } from '../l1/operate/meters.ts'
 import { ReadingSource } from '../protocol/reading.ts'
 import { BackfeedError, ExitCode } from '../runtime/errors.ts'
 import { callerFrom, type OperatorContext, openContext } from './operatorConfig.ts'
@@ -41,6 +42,7 @@ interface Named {
 export function disputeCommand(): Command {
   return new Command('dispute')
     .description('Records that another meter contradicts: shown to L1, disputed, decided.')
+    .addCommand(certifyMeterCommand())
     .addCommand(exhibitCommand())
     .addCommand(openCommand())
     .addCommand(answerCommand())
@@ -66,6 +68,36 @@ function recordCommand(name: string, description: string): Command {
     .option('--start <interval>', 'the record’s first interval, Unix seconds / 15', id)
     .option('--position <n>', 'instead of EVSE and start: the record’s position in the lane', id)
     .requiredOption(...KEY)
+}
+
+function certifyMeterCommand(): Command {
+  return command(
+    'certify-meter',
+    'Vouch for a grid meter beside an EVSE, as the zone’s certifier: prints its credentials.',
+  )
+    .requiredOption('--lane <id>', 'the lane', id)
+    .requiredOption('--evse <slot>', 'whose discharges it measures', id)
+    .requiredOption('--public-key <hex>', 'the meter’s P-256 key, x ‖ y', hexBytes)
+    .requiredOption('--from <interval>', 'it serves spans from this interval on, Unix seconds / 15', id)
+    .requiredOption('--to <interval>', 'and before this one', id)
+    .requiredOption('--key <file>', 'file with the certifier’s hex key')
+    .action(
+      async (options: {
+        config?: string
+        lane: number
+        evse: number
+        publicKey: Uint8Array
+        from: number
+        to: number
+        key: string
+      }) => {
+        const { client, contracts } = await openContext(options.config)
+        const { lane, evse, publicKey: key, from: fromInterval, to: toInterval } = options
+        const { account } = callerFrom(client, options.key)
+        const domain = { chainId: client.chain.id, court: contracts.court }
+        say(await gridMeterCredentials(account, domain, { lane, evse, key, fromInterval, toInterval }))
+      },
+    )
 }
 
 function exhibitCommand(): Command {

@@ -46,6 +46,7 @@ export async function gridMeterCredentials(
   meter: GridMeter,
 ): Promise<Hex> {
   const { lane, evse, fromInterval, toInterval } = meter
+  if (meter.key.length !== 64) throw new RangeError('a meter’s key is x ‖ y, 64 bytes')
   const keyX = toHex(meter.key.subarray(0, 32))
   const keyY = toHex(meter.key.subarray(32))
   const certificate = await certifier.signTypedData({
