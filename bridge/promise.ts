@@ -13,10 +13,12 @@ import {
   recoverReceiptSigner,
 } from '../protocol/receipt.ts'
 import type { ReceiptFile } from '../protocol/receiptJson.ts'
+import { Outcome } from '../protocol/outcome.ts'
 import { isEmptyRecord } from '../protocol/record.ts'
 import { Scheme } from '../protocol/scheme.ts'
+import { buildWitness } from '../protocol/witness.ts'
 import { BackfeedError, ExitCode } from '../runtime/errors.ts'
-import type { ReplayedChunk, LaneReplay } from './laneReplay.ts'
+import type { LaneReplay, ReplayedChunk, ReplayedRecord } from './laneReplay.ts'
 
 /** What L1 holds at a promised position. */
 export type PromiseStanding =
@@ -27,6 +29,8 @@ export type PromiseStanding =
 
 export interface BrokenPromise {
   readonly view: ReplayedChunk
+  /** BLS lanes: the record is there, and the chunk's aggregate does not verify; this is what L1 needs to see it. */
+  readonly spoiled: Witness | undefined
   readonly evseRoot: Hex
   readonly contractRoot: Hex
   readonly laneLeaf: Hex
@@ -57,16 +61,30 @@ export function promiseExpiry({ time }: Receipt): number {
 /** Looks a promised position up on L1, by replaying the lane up to there. */
 export async function findPromise(replay: LaneReplay, receipt: Receipt): Promise<PromiseStanding> {
   let found: PromiseStanding | undefined
+  let pending: { row: number; kept: PromiseStanding; spoiled: PromiseStanding } | undefined
   const look = (view: ReplayedChunk): void => {
     if (found !== undefined || view.index < view.batch.header.forcedChunks) return
     const row = promisedRow(view, receipt.position - replay.state.position)
     if (row === undefined) return
     const place = { batch: view.batch.header.index, chunk: view.index }
-    if (isKept(replay, view, { row, receipt })) found = { kind: 'kept', ...place }
-    else found = { kind: 'broken', ...place, evidence: evidenceAt(replay, view) }
+    const kept: PromiseStanding = { kind: 'kept', ...place }
+    if (!isKept(replay, view, { row, receipt })) {
+      found = { kind: 'broken', ...place, evidence: evidenceAt(replay, view, undefined) }
+    } else if (replay.rules.layout.scheme === Scheme.P256) {
+      found = kept
+    } else {
+      // Of a BLS record only the replay tells whether the aggregate over it verifies.
+      const witness = buildWitness(replay.state, replay.rules, view.batch.header.asOf, view.chunk.records)
+      pending = { row, kept, spoiled: { kind: 'broken', ...place, evidence: evidenceAt(replay, view, witness) } }
+    }
+  }
+  const judge = ({ row, outcome }: ReplayedRecord): void => {
+    if (pending === undefined || row !== pending.row) return
+    found = outcome === Outcome.BAD_SIGNATURE ? pending.spoiled : pending.kept
+    pending = undefined
   }
   while (found === undefined && replay.header.index < replay.tipIndex) {
-    await replay.advanceTo(replay.header.index + 1n, { beforeChunk: look })
+    await replay.advanceTo(replay.header.index + 1n, { beforeChunk: look, onRecord: judge })
   }
   return found ?? { kind: 'notPosted', position: replay.state.position }
 }
@@ -78,15 +96,15 @@ export async function proveBrokenPromise(
   receipt: Receipt,
   evidence: BrokenPromise,
 ): Promise<{ gasUsed: bigint; txHash: Hex }> {
-  const { view, evseRoot, contractRoot, laneLeaf } = evidence
+  const { view, evseRoot, contractRoot, laneLeaf, spoiled } = evidence
   const { batch, parent, data, index: chunk } = view
   const opening = await openChunk(data, chunk)
-  const proof = encodeProof({ dataWords: batch.dataWords, opening, witness: NOTHING })
+  const proof = encodeProof({ dataWords: batch.dataWords, opening, witness: spoiled ?? NOTHING })
   const args = [
     receiptArgument(receipt),
     batch.header,
     parent,
-    { chunk, evseRoot, contractRoot, laneLeaf, proof },
+    { chunk, evseRoot, contractRoot, laneLeaf, spoiled: spoiled !== undefined, proof },
   ] as const
   const call = encodeFunctionData({ abi: promisesAbi, functionName: 'brokenPromise', args })
   const mined = await sendCall(caller, { to: promises, data: call, label: 'prove a broken promise' })
@@ -130,9 +148,10 @@ function isKept(
   return Buffer.compare(records.bytes.subarray(at, at + bytes), of.receipt.row.subarray(0, bytes)) === 0
 }
 
-function evidenceAt({ state }: LaneReplay, view: ReplayedChunk): BrokenPromise {
+function evidenceAt({ state }: LaneReplay, view: ReplayedChunk, spoiled: Witness | undefined): BrokenPromise {
   return {
     view,
+    spoiled,
     evseRoot: toHex(state.evses.root()),
     contractRoot: toHex(state.contracts.root()),
     laneLeaf: toHex(state.laneLeafBytes()),
@@ -140,7 +159,7 @@ function evidenceAt({ state }: LaneReplay, view: ReplayedChunk): BrokenPromise {
   }
 }
 
-/** A promise needs no re-execution: nothing of the witness is read. */
+/** What another row shows needs no re-execution: nothing of the witness is read. */
 const NOTHING: Witness = {
   laneLeaf: `0x${'00'.repeat(32)}`,
   fundingIndex: 0,

@@ -85,7 +85,12 @@ contract FraudVerifier is IFraudVerifier {
         }
         if (row >= execution.items.length) revert RowOutOfRange(row, execution.items.length);
         Item memory item = execution.items[row];
-        return Finding(Record.unwrap(item.record), item.settled, item.amount);
+        return Finding({
+            record: Record.unwrap(item.record),
+            settled: item.settled,
+            amount: item.amount,
+            badSignature: item.knownEvse && !item.validSignature
+        });
     }
 
     /// Every question about a chunk is answered by re-executing it. Header and context come in memory, for in calldata they lie at

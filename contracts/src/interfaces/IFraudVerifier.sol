@@ -36,6 +36,8 @@ struct Finding {
     bool settled;
     /// micro
     uint256 amount;
+    /// It passes check 1, and its signature, or the aggregate over it, does not verify.
+    bool badSignature;
 }
 
 /// @notice What the verifier must know of the lane besides its header.

@@ -26,6 +26,8 @@ struct PromiseEvidence {
     bytes32 evseRoot;
     bytes32 contractRoot;
     bytes32 laneLeaf;
+    /// BLS lanes: the record is there, and the chunk's aggregate does not verify.
+    bool spoiled;
     /// abi.encode(Proof): its opening; on a BLS lane, when the aggregate is what is false, its witness too.
     bytes proof;
 }

@@ -4,12 +4,13 @@ pragma solidity 0.8.37;
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
-import {IFraudVerifier} from "../interfaces/IFraudVerifier.sol";
+import {IFraudVerifier, LaneContext} from "../interfaces/IFraudVerifier.sol";
 import {IPromises, PromiseEvidence, Receipt} from "../interfaces/IPromises.sol";
 import {IRollup} from "../interfaces/IRollup.sol";
 import {Header, HeaderLib} from "../protocol/Header.sol";
 import {Leaf} from "../protocol/Leaf.sol";
 import {Limits} from "../protocol/Limits.sol";
+import {Scheme} from "../protocol/Scheme.sol";
 import {Sha256} from "../protocol/Sha256.sol";
 import {StateTree} from "../protocol/StateTree.sol";
 import {PromisedRow} from "./PromisedRow.sol";
@@ -22,9 +23,6 @@ contract Promises is IPromises, ReentrancyGuardTransient {
 
     /// 28 bytes of a header's hash, as the ring keeps them.
     uint256 private constant HASH_MASK = ~uint256(type(uint32).max);
-
-    uint8 private constant SCHEME_P256 = 0;
-    uint256 private constant P256_ROW_BYTES = Limits.RECORD_BYTES + Limits.P256_SIGNATURE_BYTES;
 
     IRollup public immutable rollup;
     IFraudVerifier public immutable verifier;
@@ -52,9 +50,8 @@ contract Promises is IPromises, ReentrancyGuardTransient {
         if (header.submitter == signer) rollup.requireLive(header);
         else rollup.requireFinal(header);
         uint8 scheme = rollup.schemeOf(receipt.lane);
-        if (scheme != SCHEME_P256) revert IRollup.UnknownScheme(scheme);
-        if (receipt.row.length != P256_ROW_BYTES) revert BadReceipt();
-        _requireBroken(receipt, header, parent, evidence);
+        if (receipt.row.length != PromisedRow.rowBytes(scheme)) revert BadReceipt();
+        _requireBroken(receipt, header, parent, evidence, scheme);
 
         slashed[id] = true;
         uint256 reward = rollup.slashForPromise(signer, payable(msg.sender));
@@ -85,7 +82,8 @@ contract Promises is IPromises, ReentrancyGuardTransient {
         Receipt calldata receipt,
         Header calldata header,
         Header calldata parent,
-        PromiseEvidence calldata evidence
+        PromiseEvidence calldata evidence,
+        uint8 scheme
     ) private view {
         uint32 chunk = evidence.chunk;
         if (chunk < header.forcedChunks) revert NotCovered(receipt.position);
@@ -97,9 +95,31 @@ contract Promises is IPromises, ReentrancyGuardTransient {
 
         uint256 before = evidence.laneLeaf.toLane().position;
         if (receipt.position < before) revert NotCovered(receipt.position);
-        (bool covered, bool kept) = PromisedRow.compare(body, receipt.position - before, receipt.row);
+        (bool covered, uint32 row, bool kept) =
+            PromisedRow.compare(scheme, body, receipt.position - before, receipt.row);
         if (!covered) revert NotCovered(receipt.position);
-        if (kept) revert PromiseKept(receipt.position);
+        if (!kept) return;
+        bool spoiled = evidence.spoiled && _isSpoiled(header, parent, evidence, scheme, row);
+        if (!spoiled) revert PromiseKept(receipt.position);
+    }
+
+    /// Whether the aggregate over a BLS chunk's row does not verify, found by re-executing the chunk. On a P-256 lane a signature
+    /// that is the promised one is the sequencer's word kept, good or bad.
+    function _isSpoiled(
+        Header calldata header,
+        Header calldata parent,
+        PromiseEvidence calldata evidence,
+        uint8 scheme,
+        uint32 row
+    ) private view returns (bool) {
+        if (scheme != Scheme.BLS) return false;
+        LaneContext memory context = LaneContext({
+            zone: rollup.zoneOf(header.lane),
+            scheme: scheme,
+            domain: rollup.domainOf(header.lane),
+            parentRoot: evidence.chunk == 0 ? _parentRoot(header, parent) : bytes31(0)
+        });
+        return verifier.inspect(header, context, evidence.chunk, row, evidence.proof).badSignature;
     }
 
     /// Compared as fraud proofs do: nobody checked the last 4 bytes of parentHash (§15.3).

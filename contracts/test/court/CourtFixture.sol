@@ -84,7 +84,7 @@ abstract contract CourtFixture is Crediting {
         returns (bytes32)
     {
         verifier.answer(0, 0);
-        verifier.find(header.postRoot, 0, row, Finding(record, true, amount));
+        verifier.find(header.postRoot, 0, row, Finding(record, true, amount, false));
         return court.exhibit(header, headers[header.lane][header.index - 1], 0, row, "proof");
     }
 

@@ -19,7 +19,7 @@ contract ExhibitsTest is CourtFixture {
         _pass(24);
         batch = _post(lane);
         record = _record(1, 0, SPAN, 10_000);
-        verifier.find(batch.postRoot, 0, 3, Finding(record, true, 4_000_000));
+        verifier.find(batch.postRoot, 0, 3, Finding(record, true, 4_000_000, false));
     }
 
     function test_exhibit_settledRow_isKept() public {
@@ -50,7 +50,7 @@ contract ExhibitsTest is CourtFixture {
     }
 
     function test_exhibit_rowThatDidNotSettle_reverts() public {
-        verifier.find(batch.postRoot, 0, 4, Finding(record, false, 0));
+        verifier.find(batch.postRoot, 0, 4, Finding(record, false, 0, false));
         vm.expectRevert(abi.encodeWithSelector(ICourt.NotSettled.selector, 4));
         court.exhibit(batch, parent, 0, 4, "proof");
     }

@@ -183,7 +183,9 @@ contract SystemHandler is SystemFixture {
                 | 1_000 << 64
         );
         verifier.answer(header.postRoot, header.postRoot);
-        verifier.find(header.postRoot, 0, uint32(seed), Finding(record, true, bound(amount, 1, 40_000_000)));
+        verifier.find(
+            header.postRoot, 0, uint32(seed), Finding(record, true, bound(amount, 1, 40_000_000), false)
+        );
         exhibits.push(court.exhibit(header, parent, 0, uint32(seed), "proof"));
     }
 
