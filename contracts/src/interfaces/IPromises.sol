@@ -60,4 +60,6 @@ interface IPromises {
 
     /// @notice Who signed the receipt. Reverts when it does not hold its own row.
     function signerOf(Receipt calldata receipt) external view returns (address signer);
+    /// @notice Promises that were slashed, by keccak256(signed digest, position).
+    function slashed(bytes32 id) external view returns (bool);
 }

@@ -160,6 +160,8 @@ interface IRollup {
 
     function lane(uint32 id) external view returns (LaneInfo memory);
     function laneCount() external view returns (uint32);
+    /// @notice State root of an untouched lane (docs/protocol.md §6).
+    function GENESIS_ROOT() external view returns (bytes31);
     /// @notice Reverts for a lane that isn't open, as do `lane`, `schemeOf` and `isLaneAgent`.
     function zoneOf(uint32 lane) external view returns (uint32);
     function schemeOf(uint32 lane) external view returns (uint8);

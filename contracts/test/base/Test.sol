@@ -71,11 +71,21 @@ abstract contract Test {
         internal
         returns (address deployed)
     {
-        bytes memory code = bytes.concat(vm.getCode(artifact), arguments);
+        // By its file, so that it is the code of the default profile whatever profile the test is compiled by.
+        bytes memory code = bytes.concat(vm.getCode(_artifactFile(artifact)), arguments);
         assembly ("memory-safe") {
             deployed := create(0, add(code, 0x20), mload(code))
         }
         if (deployed == address(0)) fail(string.concat("creating ", artifact));
+    }
+
+    /// "Rollup.sol:Rollup" is in contracts/out/Rollup.sol/Rollup.json.
+    function _artifactFile(string memory artifact) private pure returns (string memory) {
+        bytes memory path = bytes(artifact);
+        for (uint256 i = 0; i < path.length; ++i) {
+            if (path[i] == ":") path[i] = "/";
+        }
+        return string.concat("contracts/out/", string(path), ".json");
     }
 
     /// @notice Signature as `r ‖ s ‖ v`, the form that ERC-1271 and OpenZeppelin's ECDSA take.

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Registry} from "../../src/registry/Registry.sol";
-import {Rollup} from "../../src/rollup/Rollup.sol";
-import {Tariff} from "../../src/Tariff.sol";
-import {Vault} from "../../src/vault/Vault.sol";
 import {Vehicle} from "../../src/Vehicle.sol";
-import {ForcedQueue} from "../../src/forced/ForcedQueue.sol";
-import {Attesters} from "../../src/attest/Attesters.sol";
-import {Court} from "../../src/court/Court.sol";
-import {Promises} from "../../src/promise/Promises.sol";
+import {IRegistry} from "../../src/interfaces/IRegistry.sol";
+import {ITariff} from "../../src/interfaces/ITariff.sol";
+import {IVault} from "../../src/interfaces/IVault.sol";
+import {IForcedQueue} from "../../src/interfaces/IForcedQueue.sol";
+import {IAttesters} from "../../src/interfaces/IAttesters.sol";
+import {ICourt} from "../../src/interfaces/ICourt.sol";
+import {IPromises} from "../../src/interfaces/IPromises.sol";
 import {TestDollar} from "../../src/devnet/TestDollar.sol";
-import {Submission} from "../../src/interfaces/IRollup.sol";
+import {IRollup, Submission} from "../../src/interfaces/IRollup.sol";
 import {Header, HeaderLib} from "../../src/protocol/Header.sol";
 import {Limits} from "../../src/protocol/Limits.sol";
 import {Test} from "../base/Test.sol";
@@ -23,16 +22,16 @@ abstract contract Fixture is Test {
     uint256 internal constant START = 1_800_000_000;
     uint256 internal constant DAY = 86_400;
 
-    Rollup internal rollup;
-    Registry internal registry;
-    Tariff internal tariff;
-    Vault internal vault;
+    IRollup internal rollup;
+    IRegistry internal registry;
+    ITariff internal tariff;
+    IVault internal vault;
     Vehicle internal vehicle;
     TestDollar internal token;
-    ForcedQueue internal forcedQueue;
-    Attesters internal attesters;
-    Court internal court;
-    Promises internal promises;
+    IForcedQueue internal forcedQueue;
+    IAttesters internal attesters;
+    ICourt internal court;
+    IPromises internal promises;
     VerifierDouble internal verifier;
 
     address internal zoneOperator;
@@ -64,14 +63,14 @@ abstract contract Fixture is Test {
         token = TestDollar(deployArtifact("TestDollar.sol:TestDollar", ""));
         vehicle = Vehicle(deployArtifact("Vehicle.sol:Vehicle", ""));
         uint256 nonce = vm.getNonce(address(this));
-        rollup = Rollup(vm.computeCreateAddress(address(this), nonce));
-        registry = Registry(vm.computeCreateAddress(address(this), nonce + 1));
-        tariff = Tariff(vm.computeCreateAddress(address(this), nonce + 2));
-        vault = Vault(vm.computeCreateAddress(address(this), nonce + 3));
-        forcedQueue = ForcedQueue(vm.computeCreateAddress(address(this), nonce + 4));
-        attesters = Attesters(vm.computeCreateAddress(address(this), nonce + 5));
-        court = Court(vm.computeCreateAddress(address(this), nonce + 6));
-        promises = Promises(vm.computeCreateAddress(address(this), nonce + 7));
+        rollup = IRollup(vm.computeCreateAddress(address(this), nonce));
+        registry = IRegistry(vm.computeCreateAddress(address(this), nonce + 1));
+        tariff = ITariff(vm.computeCreateAddress(address(this), nonce + 2));
+        vault = IVault(vm.computeCreateAddress(address(this), nonce + 3));
+        forcedQueue = IForcedQueue(vm.computeCreateAddress(address(this), nonce + 4));
+        attesters = IAttesters(vm.computeCreateAddress(address(this), nonce + 5));
+        court = ICourt(vm.computeCreateAddress(address(this), nonce + 6));
+        promises = IPromises(vm.computeCreateAddress(address(this), nonce + 7));
         deployArtifact("Rollup.sol:Rollup", abi.encode(verifier, registry, forcedQueue, promises));
         deployArtifact("Registry.sol:Registry", abi.encode(rollup, tariff, vehicle, token, court));
         deployArtifact("Tariff.sol:Tariff", abi.encode(rollup, registry));
