@@ -79,6 +79,23 @@ abstract contract Test {
         if (deployed == address(0)) fail(string.concat("creating ", artifact));
     }
 
+    /// @notice What the creation of an artifact reverts with.
+    function creationRevert(string memory artifact, bytes memory arguments)
+        internal
+        returns (bytes memory reason)
+    {
+        bytes memory code = bytes.concat(vm.getCode(_artifactFile(artifact)), arguments);
+        address deployed;
+        assembly ("memory-safe") {
+            deployed := create(0, add(code, 0x20), mload(code))
+            reason := mload(0x40)
+            mstore(reason, returndatasize())
+            returndatacopy(add(reason, 0x20), 0, returndatasize())
+            mstore(0x40, add(reason, and(add(returndatasize(), 0x3f), not(0x1f))))
+        }
+        if (deployed != address(0)) fail(string.concat("created ", artifact));
+    }
+
     /// "Rollup.sol:Rollup" is in contracts/out/Rollup.sol/Rollup.json.
     function _artifactFile(string memory artifact) private pure returns (string memory) {
         bytes memory path = bytes(artifact);

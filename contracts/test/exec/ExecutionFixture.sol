@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {FraudVerifier} from "../../src/fraud/FraudVerifier.sol";
 import {IFraudVerifier, LaneContext, Opening, Proof, Witness} from "../../src/interfaces/IFraudVerifier.sol";
-import {IForcedQueue} from "../../src/interfaces/IForcedQueue.sol";
-import {IRegistry} from "../../src/interfaces/IRegistry.sol";
-import {ITariff} from "../../src/interfaces/ITariff.sol";
-import {IVault} from "../../src/interfaces/IVault.sol";
 import {TrustedSetup} from "../../src/kzg/TrustedSetup.sol";
 import {Header} from "../../src/protocol/Header.sol";
 import {Test} from "../base/Test.sol";
@@ -28,7 +23,7 @@ abstract contract ExecutionFixture is Test {
     uint256 internal constant P256_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551;
 
     FakeL1 internal l1;
-    FraudVerifier internal verifier;
+    IFraudVerifier internal verifier;
     ReferenceLane internal lane;
 
     EvseFacts[] internal evses;
@@ -37,12 +32,10 @@ abstract contract ExecutionFixture is Test {
 
     function setUp() public virtual {
         l1 = new FakeL1();
-        verifier = new FraudVerifier(
-            IRegistry(address(l1)),
-            ITariff(address(l1)),
-            IVault(address(l1)),
-            IForcedQueue(address(l1)),
-            address(new TrustedSetup())
+        verifier = IFraudVerifier(
+            deployArtifact(
+                "FraudVerifier.sol:FraudVerifier", abi.encode(l1, l1, l1, l1, address(new TrustedSetup()))
+            )
         );
         lane = new ReferenceLane();
         lane.setAsOf(AS_OF);

@@ -103,6 +103,38 @@ contract ReferenceLane {
         if (_isEmpty(r)) return 12;
         position++;
         uint256 end = uint256(r.start) + r.intervals;
+        outcome = _measured(r, end);
+        if (outcome != 0) return outcome;
+        (bool enrolled, ContractFacts memory terms) = _contract(r.contractSlot);
+        if (!enrolled || !_stands(terms.activeFrom, terms.endsAt, r.start, end)) return 7;
+        uint32 sessionStart = _sessionStart(r);
+        uint256 share;
+        (outcome, share) = _share(r, terms.capacityWh, end - sessionStart);
+        if (outcome != 0) return outcome;
+        uint256 amount = _amount(r.energyWh, priceNano[r.start / 60], terms.incentiveBps * share);
+        if (spent + amount > funded) return 11;
+        _credit(r, uint32(end), sessionStart, amount);
+    }
+
+    /// Checks 8 to 10; tier and thermal multiplier of a record that passes them.
+    function _share(Plain calldata r, uint256 capacityWh, uint256 session)
+        private
+        view
+        returns (uint256 outcome, uint256 share)
+    {
+        (bool inForce, TariffFacts memory tariff) = _tariff(r.start / 60);
+        uint256 tolerance = inForce ? tariff.toleranceBps : 0;
+        if (uint256(r.energyWh) * 100_000_000 > uint256(r.socDrop) * capacityWh * (10_000 + tolerance)) {
+            return (8, 0);
+        }
+        if (!inForce || priceNano[r.start / 60] == 0) return (9, 0);
+        uint256 thermal = r.tempC > 150 ? 0 : _thermal(tariff, r.tempC);
+        if (thermal == 0) return (10, 0);
+        return (0, thermal * _tier(tariff, uint256(r.energyWh) * 240 / r.intervals, session));
+    }
+
+    /// Checks 1 to 6; 0 when all pass.
+    function _measured(Plain calldata r, uint256 end) private view returns (uint256) {
         (bool found, EvseFacts memory evse) = _evse(r.evse);
         if (!found || !_stands(evse.activeFrom, evse.endsAt, r.start, end)) return 1;
         if (!r.signatureValid) return 2;
@@ -113,29 +145,25 @@ contract ReferenceLane {
         if (uint256(r.meterEndWh) < uint256(state.lastMeterWh) + r.energyWh) return 5;
         // 102 % of the rated power, in watt-hours of 15 s times 10 000 each.
         if (uint256(r.energyWh) * 2_400_000 > uint256(evse.ratedW) * r.intervals * 10_200) return 6;
-        (bool enrolled, ContractFacts memory terms) = _contract(r.contractSlot);
-        if (!enrolled || !_stands(terms.activeFrom, terms.endsAt, r.start, end)) return 7;
-        (bool inForce, TariffFacts memory tariff) = _tariff(r.start / 60);
-        uint256 tolerance = inForce ? tariff.toleranceBps : 0;
-        if (uint256(r.energyWh) * 100_000_000 > uint256(r.socDrop) * terms.capacityWh * (10_000 + tolerance)) return 8;
-        if (!inForce || priceNano[r.start / 60] == 0) return 9;
-        uint256 thermal = r.tempC > 150 ? 0 : _thermal(tariff, r.tempC);
-        if (thermal == 0) return 10;
+        return 0;
+    }
+
+    function _sessionStart(Plain calldata r) private view returns (uint32) {
+        EvseState storage state = evseState[r.evse];
         bool continues = r.start == state.lastEnd && r.contractSlot == state.lastContract;
-        uint32 sessionStart = continues ? state.sessionStart : r.start;
-        uint256 tier = _tier(tariff, uint256(r.energyWh) * 240 / r.intervals, end - sessionStart);
-        uint256 amount = _amount(r.energyWh, priceNano[r.start / 60], terms.incentiveBps * tier * thermal);
-        if (spent + amount > funded) return 11;
+        return continues ? state.sessionStart : r.start;
+    }
+
+    function _credit(Plain calldata r, uint32 end, uint32 sessionStart, uint256 amount) private {
         spent += uint96(amount);
         energyWh += r.energyWh;
         count++;
         evseState[r.evse] =
-            EvseState(uint32(end), sessionStart, r.meterEndWh, state.count + 1, r.contractSlot);
+            EvseState(end, sessionStart, r.meterEndWh, evseState[r.evse].count + 1, r.contractSlot);
         ContractState storage credit = contractState[r.contractSlot];
         credit.credited += uint128(amount);
         credit.energyWh += r.energyWh;
         credit.count++;
-        return 0;
     }
 
     /// A record of the forced queue: its signature was checked there, and it has no position.

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {FraudVerifier} from "../../src/fraud/FraudVerifier.sol";
 import {IFraudVerifier, LaneContext, Proof} from "../../src/interfaces/IFraudVerifier.sol";
-import {IForcedQueue} from "../../src/interfaces/IForcedQueue.sol";
-import {IRegistry} from "../../src/interfaces/IRegistry.sol";
-import {ITariff} from "../../src/interfaces/ITariff.sol";
-import {IVault} from "../../src/interfaces/IVault.sol";
 import {Header} from "../../src/protocol/Header.sol";
 import {ExecutionFixture} from "./ExecutionFixture.sol";
 import {Plain} from "./ReferenceLane.sol";
@@ -158,8 +153,9 @@ contract RefusedProofsTest is ExecutionFixture {
 
     function test_constructor_wrongSetup_reverts() public {
         address wrong = address(l1);
-        vm.expectRevert(abi.encodeWithSelector(IFraudVerifier.WrongTrustedSetup.selector, wrong));
-        new FraudVerifier(IRegistry(wrong), ITariff(wrong), IVault(wrong), IForcedQueue(wrong), wrong);
+        bytes memory reason =
+            creationRevert("FraudVerifier.sol:FraudVerifier", abi.encode(wrong, wrong, wrong, wrong, wrong));
+        assertEq(reason, abi.encodeWithSelector(IFraudVerifier.WrongTrustedSetup.selector, wrong));
     }
 
     // --- Helpers

@@ -136,14 +136,22 @@ contract SettlementVectorsTest is Test {
         if (facts.priceNano == 0 || !hasTariff) return (Outcome.NO_EVENT, 0);
         uint256 thermal = Settlement.thermalBps(record, facts.tariff);
         if (thermal == 0) return (Outcome.THERMAL_LIMIT, 0);
-        amount = Settlement.amount({
+        amount = _worth(facts, record, session, thermal);
+        if (spent + amount > facts.funded) return (Outcome.BUDGET_EXHAUSTED, 0);
+    }
+
+    function _worth(Facts calldata facts, Record record, uint256 session, uint256 thermal)
+        private
+        pure
+        returns (uint256)
+    {
+        return Settlement.amount({
             energyWh: record.energyWh(),
             priceNano: facts.priceNano,
             incentiveBps: ContractDescriptor.incentiveBps(facts.contractDescriptor),
             tierBps: TariffTable.tierBps(facts.tariff, Settlement.averageW(record), session),
             thermalBps_: thermal
         });
-        if (spent + amount > facts.funded) return (Outcome.BUDGET_EXHAUSTED, 0);
     }
 
     function _effect(Verdict memory verdict, Record record, EvseLeaf memory evse, LaneLeaf memory lane)
