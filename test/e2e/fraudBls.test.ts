@@ -15,6 +15,7 @@ import { rootLies } from '../support/evil/lies.ts'
 import { postBatch } from '../support/evil/postBatch.ts'
 import { PROVER_ACCOUNT, startTestProver, type TestProver } from '../support/evil/testProver.ts'
 import { openTestLane, type TestLane } from '../support/laneFixture.ts'
+import { byNight } from '../support/nightly.ts'
 
 const PAYER = 7
 const MODES = ['blob', 'calldata'] as const
@@ -69,7 +70,11 @@ describe('an evil sequencer of a BLS lane against the real prover, which checks 
       )
     })
 
-    test(`${mode}: no chunk of an honest batch is provable, hostile chunks with right roots included`, async () => {
+    // What a body holds is no matter of where it was posted.
+    const skip = mode === 'blob' && byNight
+    test(`${mode}: no chunk of an honest batch is provable, hostile chunks with right roots included`, {
+      skip,
+    }, async () => {
       const hostile = hostileBlsBodies(fixture.fleet).map(({ body }) => body)
       const { built } = await evil.build([...hostile, fixture.fleet.body(5)])
       await expectUnprovable(evil, built, mode)
@@ -77,12 +82,10 @@ describe('an evil sequencer of a BLS lane against the real prover, which checks 
       assert.equal(prover.status().lanes[0]!.checkedIndex, await evil.tip())
     })
 
-    test(`${mode}: a hostile chunk with a wrong root is proven`, async () => {
+    test(`${mode}: a hostile chunk with a wrong root is proven`, { skip }, async () => {
       const hostile = hostileBlsBodies(fixture.fleet)
       const bodies = hostile.map(({ body }) => body)
       for (const [chunk, { name }] of hostile.entries()) {
-        // What a body holds is no matter of where it was posted: in blobs, every fourth is enough.
-        if (mode === 'blob' && chunk % 4 !== 0) continue
         const tip = await evil.tip()
         await evil.postLie({ bodies, lie: { name, chunk, claim: flip } }, mode)
         assert.equal(await evil.tip(), tip + 1n)

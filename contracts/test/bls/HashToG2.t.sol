@@ -29,7 +29,7 @@ contract HashToG2Test is Test {
         harness.hash(vm.parseJsonBytes(json, ".messages[0]"), dst);
         uint256 spent = vm.lastCallGas().gasTotalUsed;
         emit Measured(spent);
-        assertLt(spent, 58_000);
+        assertLt(spent, 60_000);
     }
 
     event Measured(uint256 gas);
