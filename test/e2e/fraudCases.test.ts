@@ -16,6 +16,7 @@ import { commitFraudData, fraudCommitment } from '../../prover/respond/fraudCall
 import { type Anvil, anvilAccount, anvilPrivateKey, startAnvil } from '../support/anvil.ts'
 import { EvilLane } from '../support/evil/evilLane.ts'
 import { startTestProver, type TestProver } from '../support/evil/testProver.ts'
+import { forward, startHostileNode } from '../support/hostileNode.ts'
 import { openTestLane, type TestLane } from '../support/laneFixture.ts'
 
 const flip = (root: Uint8Array): Uint8Array => root.with(30, root[30]! ^ 1) as Uint8Array
@@ -29,6 +30,17 @@ async function until(what: string, condition: () => boolean | Promise<boolean>):
     await sleep(20)
   }
   throw new Error(`waited in vain: ${what}`)
+}
+
+/** The first of two waits for the second. */
+function pairing(): () => Promise<void> {
+  let waiting: (() => void) | undefined
+  return async () => {
+    const first = waiting
+    waiting = undefined
+    if (first !== undefined) first()
+    else await new Promise<void>((resolve) => (waiting = resolve))
+  }
 }
 
 describe('cases', () => {
@@ -52,9 +64,13 @@ describe('cases', () => {
     })
 
   test('of two provers that race into one block, one is paid and both come to rest', async () => {
+    // A prover that sees the other's proof wait in the pool sends none: only transactions that reach the node together race.
+    await using node = await startHostileNode(anvil.url)
+    const inPairs = pairing()
+    node.play(({ method }) => (method === 'eth_sendRawTransaction' ? { kind: 'held', until: inPairs() } : forward))
     const provers = [
-      await startTestProver(fixture, { account: PROVER }),
-      await startTestProver(fixture, { account: RIVAL }),
+      await startTestProver(fixture, { account: PROVER, rpc: node.url }),
+      await startTestProver(fixture, { account: RIVAL, rpc: node.url }),
     ]
     try {
       await Promise.all(provers.map((prover) => prover.idle()))

@@ -14,6 +14,8 @@ export type Answer =
   | { readonly kind: 'error'; readonly code: number; readonly message: string }
   /** The node does as it is told, and its answer is replaced. */
   | { readonly kind: 'after'; readonly change: (result: unknown) => Answer }
+  /** Reaches the node when the promise says so. */
+  | { readonly kind: 'held'; readonly until: Promise<void> }
   | { readonly kind: 'hangUp' }
   | { readonly kind: 'garbage'; readonly status: number; readonly body: string }
 
@@ -58,6 +60,9 @@ export async function startHostileNode(realUrl: string): Promise<HostileNode> {
         const real = await ask(realUrl, request)
         return await reply(request, 'result' in real ? what.change(real.result) : forward, outgoing)
       }
+      case 'held':
+        await what.until
+        return say(await ask(realUrl, request))
       case 'result':
         return say({ result: what.result })
       case 'error':
