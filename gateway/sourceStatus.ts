@@ -1,0 +1,23 @@
+/** UP: as it should be. DEGRADED: works, and something is wrong. DOWN: nothing comes through. OFF: not configured. */
+export type SourceState = 'UP' | 'DEGRADED' | 'DOWN' | 'OFF'
+
+/** What an operator must look at. Codes are those of docs/gateway.md. */
+export interface SourceProblem {
+  readonly code: string
+  readonly message: string
+  /** Name of the EVSE, if it is about one. */
+  readonly evse?: string
+}
+
+/** One source's part of `backfeed gateway status` and of the health answer. */
+export interface SourceStatus {
+  readonly name: string
+  readonly state: SourceState
+  /** Figures for people: stations connected, messages taken. */
+  readonly figures: Readonly<Record<string, number | string>>
+  readonly problems: readonly SourceProblem[]
+}
+
+export interface ReportsStatus {
+  status(): SourceStatus
+}
