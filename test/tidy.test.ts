@@ -17,9 +17,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   sequencer: ['protocol', 'l1', 'runtime'],
   prover: ['protocol', 'l1', 'runtime'],
   bridge: ['protocol', 'l1', 'runtime'],
-  devnet: ['protocol', 'l1', 'runtime', 'client', 'sequencer', 'prover', 'bridge'],
-  cli: ['protocol', 'l1', 'runtime', 'client', 'sequencer', 'prover', 'bridge', 'devnet', 'bench'],
-  bench: ['protocol', 'l1', 'runtime', 'client', 'sequencer', 'prover', 'bridge', 'devnet'],
+  evse: ['protocol', 'runtime', 'client'],
+  gateway: ['protocol', 'l1', 'runtime', 'client', 'evse'],
+  devnet: ['protocol', 'l1', 'runtime', 'client', 'evse', 'gateway', 'sequencer', 'prover', 'bridge'],
+  cli: ['protocol', 'l1', 'runtime', 'client', 'evse', 'gateway', 'sequencer', 'prover', 'bridge', 'devnet', 'bench'],
+  bench: ['protocol', 'l1', 'runtime', 'client', 'evse', 'gateway', 'sequencer', 'prover', 'bridge', 'devnet'],
 }
 
 const STAGES = ['ingress', 'verify', 'sequence', 'batch', 'commit', 'api']
