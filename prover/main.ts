@@ -14,6 +14,7 @@ import { txPolicy } from '../l1/txManager/txPolicy.ts'
 import { createLogger, type Logger } from '../runtime/log.ts'
 import { createMetrics, type Metrics } from '../runtime/metrics.ts'
 import { type Component, type Service, startService } from '../runtime/service.ts'
+import { StatusServer } from '../runtime/statusServer.ts'
 import { pause } from '../runtime/wait.ts'
 import { type Attesting, openAttesting } from './attest/attesting.ts'
 import type { ProverConfig } from './config.ts'
@@ -24,7 +25,6 @@ import { CaseDesk } from './respond/caseDesk.ts'
 import { CaseFiles } from './respond/caseFile.ts'
 import { FraudView } from './respond/fraudView.ts'
 import type { ProverProblem, ProverStatus } from './status.ts'
-import { StatusServer } from './statusServer.ts'
 import { Watcher } from './watcher.ts'
 
 export interface Prover extends Service {
@@ -83,7 +83,7 @@ export async function startProver(config: Readonly<ProverConfig>, options: Prove
     gauges()
     attesting?.refresh()
   }
-  const server = new StatusServer({ ...config.http, metrics, status, refresh })
+  const server = new StatusServer({ ...config.http, metrics, problems: () => status().problems, status, refresh })
 
   const components: Component[] = [
     { name: 'signaturePool', stop: () => verifier.close() },
