@@ -226,7 +226,14 @@ export function guardRules(config: GuardConfig, ratedW: number): GuardRules {
   return { ...config, ratedW, trips: tripSettings(config.grid) }
 }
 
-function tripSettings(grid: z.infer<typeof gridSchema>): TripSettings {
+interface GivenTrips {
+  readonly category: Category
+  readonly trip: Readonly<
+    Partial<Record<TripFunction, { threshold?: number | undefined; clearingMs?: number | undefined }>>
+  >
+}
+
+function tripSettings(grid: GivenTrips): TripSettings {
   const defaults = DEFAULT_TRIPS[grid.category]
   const merged = TRIP_FUNCTIONS.map((name) => {
     const given = grid.trip[name]
