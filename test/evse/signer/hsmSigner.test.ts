@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { after, before, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { type Pkcs11SignerConfig, signerConfigSchema } from '../../../evse/signer/config.ts'
+import { keySpec } from '../../../evse/signer/hsmSigner.ts'
+import { openSigner, openSigners, type SignerDeps } from '../../../evse/signer/openSigner.ts'
+import { acquireHsmModule } from '../../../evse/signer/pkcs11/hsmModule.ts'
+import { parseP256Key, verifyP256 } from '../../../protocol/p256.ts'
+import { isBackfeedError } from '../../../runtime/errors.ts'
+import { silentLogger } from '../../../runtime/log.ts'
+import { pause } from '../../../runtime/wait.ts'
+import { makeSoftHsm, PIN, SOFTHSM_MODULE, type SoftHsm, skipWithoutSoftHsm, TOKEN } from '../../support/softHsm.ts'
+
+const skip = await skipWithoutSoftHsm()
+const deps: SignerDeps = { now: Date.now, log: silentLogger() }
+
+describe('keys in a PKCS#11 token', { skip }, () => {
+  let hsm: SoftHsm
+  const configOf = (keyLabel: string, more: Partial<Pkcs11SignerConfig> = {}): Pkcs11SignerConfig =>
+    signerConfigSchema.parse({
+      kind: 'pkcs11',
+      module: SOFTHSM_MODULE,
+      token: TOKEN,
+      pinFile: hsm.pinFile,
+      keyLabel,
+      ...more,
+    }) as Pkcs11SignerConfig
+
+  async function generate(config: Pkcs11SignerConfig): Promise<Uint8Array> {
+    const module = await acquireHsmModule(config.module, deps)
+    try {
+      return (await module.generate(await keySpec(config, process.env))).publicKey
+    } finally {
+      await module.release()
+    }
+  }
+
+  before(async () => {
+    hsm = await makeSoftHsm()
+  })
+  after(() => hsm[Symbol.asyncDispose]())
+
+  test('a generated key signs what verifies under the key that was printed; the same name is not made twice', async () => {
+    const config = configOf('evse-1', { keyId: '0x01AB' })
+    const publicKey = await generate(config)
+    await assert.rejects(generate(config), { code: 'HSM_KEY_EXISTS' })
+    await using signer = await openSigner(config, deps)
+    assert.deepEqual(signer.publicKey, publicKey)
+    const message = randomBytes(56)
+    const signature = await signer.sign(message)
+    assert.equal(signature.length, 64)
+    assert.ok(verifyP256(parseP256Key(publicKey), message, signature))
+    assert.ok(!verifyP256(parseP256Key(publicKey), randomBytes(56), signature))
+  })
+
+  test('by id alone, by slot number, PIN from the environment', async () => {
+    const publicKey = await generate(configOf('evse-2', { keyId: '02' }))
+    const byId = configOf('x', {})
+    delete (byId as { keyLabel?: string }).keyLabel
+    await using signer = await openSigner({ ...byId, keyId: '02' }, deps)
+    assert.deepEqual(signer.publicKey, publicKey)
+    const listed = execFileSync('softhsm2-util', ['--show-slots'], { encoding: 'utf8' })
+    const slot = Number(/^Slot (\d+)/m.exec(listed)![1])
+    const { pinFile: _, token: __, ...rest } = configOf('evse-2')
+    const environment = { EDGE_PIN: PIN }
+    await using bySlot = await openSigner({ ...rest, slot, pinEnv: 'EDGE_PIN' }, { ...deps, environment })
+    assert.deepEqual(bySlot.publicKey, publicKey)
+    await assert.rejects(openSigner({ ...rest, slot, pinEnv: 'NOT_SET' }, { ...deps, environment }), {
+      code: 'KEY_UNREADABLE',
+    })
+  })
+
+  test('1 000 signatures at once for 20 keys: all right, none late, the event loop free', async (t) => {
+    const configs = new Map(Array.from({ length: 20 }, (_, i) => [`evse-m${i}`, configOf(`evse-m${i}`)] as const))
+    for (const config of configs.values()) await generate(config)
+    const signers = await openSigners(configs, deps)
+    const list = [...signers.values()]
+    const delay = monitorEventLoopDelay({ resolution: 1 })
+    delay.enable()
+    await pause(20)
+    const started = performance.now()
+    const signed = await Promise.all(
+      Array.from({ length: 1_000 }, async (_, i) => {
+        const message = randomBytes(56)
+        const signer = list[i % list.length]!
+        return { signer, message, signature: await signer.sign(message) }
+      }),
+    )
+    const tookMs = performance.now() - started
+    delay.disable()
+    for (const { signer, message, signature } of signed) {
+      assert.ok(verifyP256(parseP256Key(signer.publicKey), message, signature))
+    }
+    t.diagnostic(`${Math.round(1_000_000 / tookMs)} signatures/s, event loop at most ${delay.max / 1e6} ms late`)
+    assert.ok(delay.max / 1e6 < 250, `the event loop was blocked for ${delay.max / 1e6} ms`)
+    await Promise.all(list.map((signer) => signer.close()))
+    await assert.rejects(list[0]!.sign(new Uint8Array(56)), { code: 'SIGNER_CLOSED' })
+  })
+
+  test('a wrong PIN is said so, and is not tried again', async () => {
+    const wrong = join(hsm.folder, 'wrong')
+    await writeFile(wrong, '9999\n', { mode: 0o600 })
+    const config = configOf('evse-1', { pinFile: wrong })
+    await using _keepsTheThread = await openSigner(configOf('evse-1'), deps).catch(() => undefined)
+    // The library is logged in for the whole process: give it back first.
+    await _keepsTheThread?.close()
+    for (let i = 0; i < 8; i++) {
+      await assert.rejects(
+        openSigner(config, deps),
+        (error) => isBackfeedError(error, 'HSM_PIN_REFUSED') && !error.retryable,
+      )
+    }
+    await using signer = await openSigner(configOf('evse-1'), deps)
+    assert.equal((await signer.sign(new Uint8Array(1))).length, 64)
+  })
+
+  test('a missing key, token and library each have a message of their own', async () => {
+    await assert.rejects(openSigner(configOf('nobody'), deps), {
+      code: 'HSM_KEY_MISSING',
+      message: /no private EC key “nobody”/,
+    })
+    await assert.rejects(openSigner(configOf('evse-1', { token: 'elsewhere' }), deps), {
+      code: 'HSM_UNAVAILABLE',
+      message: /no such token/,
+    })
+    await assert.rejects(openSigner(configOf('evse-1', { module: '/nowhere/lib.so' }), deps), {
+      code: 'HSM_UNAVAILABLE',
+      retryable: false,
+    })
+    const several = new Map([
+      ['a', configOf('evse-1')],
+      ['b', configOf('nobody')],
+    ])
+    await assert.rejects(openSigners(several, deps), { code: 'SIGNERS_FAILED', message: /^b: .*nobody/ })
+  })
+
+  test('a token that goes and comes back: retryable errors between, then the same signer signs again', async () => {
+    await generate(configOf('evse-away'))
+    await using signer = await openSigner(configOf('evse-away'), deps)
+    const away = `${hsm.tokens}.away`
+    await rename(hsm.tokens, away)
+    await assert.rejects(
+      signer.sign(randomBytes(8)),
+      (error) => isBackfeedError(error, 'HSM_UNAVAILABLE') && error.retryable,
+    )
+    await assert.rejects(signer.sign(randomBytes(8)), { code: 'HSM_UNAVAILABLE' })
+    await rename(away, hsm.tokens)
+    const message = randomBytes(8)
+    let signature: Uint8Array | undefined
+    const deadline = performance.now() + 20_000
+    while (signature === undefined) {
+      assert.ok(performance.now() < deadline, 'the token was not found again')
+      signature = await signer.sign(message).catch(() => undefined)
+      await pause(20)
+    }
+    assert.ok(verifyP256(parseP256Key(signer.publicKey), message, signature))
+  })
+
+  test('another process made it: the key of the token outlives everything', async () => {
+    const script = `
+      import { openSigner } from ${JSON.stringify(new URL('../../../evse/signer/openSigner.ts', import.meta.url).href)}
+      import { silentLogger } from ${JSON.stringify(new URL('../../../runtime/log.ts', import.meta.url).href)}
+      const signer = await openSigner(JSON.parse(process.argv[1]), { now: Date.now, log: silentLogger() })
+      process.stdout.write(Buffer.from(await signer.sign(Buffer.from('restart'))).toString('hex'))
+      await signer.close()`
+    const signed = execFileSync(
+      process.execPath,
+      ['--input-type=module', '-e', script, JSON.stringify(configOf('evse-1'))],
+      {
+        encoding: 'utf8',
+        cwd: fileURLToPath(new URL('../../..', import.meta.url)),
+      },
+    )
+    await using signer = await openSigner(configOf('evse-1'), deps)
+    assert.ok(verifyP256(parseP256Key(signer.publicKey), Buffer.from('restart'), Buffer.from(signed, 'hex')))
+  })
+})
