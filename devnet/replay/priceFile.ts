@@ -1,6 +1,6 @@
 import { MAX_PRICE_NANO, PERIOD_SECONDS } from '../../protocol/limits.ts'
-import { type CsvRow, csvError, parseCsvRows, readCsvRows } from './csvRows.ts'
-import { scaledFloor } from './decimal.ts'
+import { type CsvRow, csvError, parseCsvRows, readCsvRows } from '../../runtime/csvRows.ts'
+import { scaledFloor } from '../../runtime/decimal.ts'
 import { checkedCivilTime, civilSeconds } from './sessionFile.ts'
 
 /** A year of market prices by settlement period. */

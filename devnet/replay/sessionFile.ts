@@ -1,5 +1,5 @@
-import { type CsvRow, csvError, parseCsvRows, readCsvRows } from './csvRows.ts'
-import { scaledFloor } from './decimal.ts'
+import { type CsvRow, csvError, parseCsvRows, readCsvRows } from '../../runtime/csvRows.ts'
+import { scaledFloor } from '../../runtime/decimal.ts'
 
 /** One stay of one car at a charger, by the wall clock of the place. */
 export interface ChargingSession {

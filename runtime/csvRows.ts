@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { parse } from 'csv-parse/sync'
-import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
+import { BackfeedError, ExitCode } from './errors.ts'
 
 export interface CsvRow {
   /** Of the row in the file, the heading being 1. */
