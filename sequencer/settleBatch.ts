@@ -2,7 +2,7 @@ import { Settlement } from '../protocol/settlement.ts'
 import type { LaneRules } from '../protocol/laneRules.ts'
 import type { LaneState } from '../protocol/laneState.ts'
 import type { ClosedBatch } from './closedBatch.ts'
-import { dataCorrupted } from './store/corrupted.ts'
+import { dataCorrupted } from '../runtime/dataCorrupted.ts'
 import { EntryKind, type RecordsEntry, verdictOf } from './store/entry.ts'
 import type { LaneJournal } from './store/journal.ts'
 

@@ -17,7 +17,7 @@ import type {
   RecordLife,
 } from '../queries.ts'
 import type { ForcedEntry } from '../forced.ts'
-import { dataCorrupted } from '../store/corrupted.ts'
+import { dataCorrupted } from '../../runtime/dataCorrupted.ts'
 import type { Database } from '../store/database.ts'
 import { EntryKind } from '../store/entry.ts'
 import { findAccepted } from '../store/recordIndex.ts'

@@ -1,7 +1,7 @@
 import type { LaneRules } from '../../protocol/laneRules.ts'
 import { Outcome } from '../../protocol/outcome.ts'
 import { type ForcedEntry, follows } from '../forced.ts'
-import { dataCorrupted } from '../store/corrupted.ts'
+import { dataCorrupted } from '../../runtime/dataCorrupted.ts'
 import {
   type ClosedEntry,
   EntryKind,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Address, Hex } from 'viem'
 import { type BatchHeader, hashHeader } from '../../protocol/batchHeader.ts'
-import { dataCorrupted } from './corrupted.ts'
+import { dataCorrupted } from '../../runtime/dataCorrupted.ts'
 import type { Database } from './database.ts'
 import { HASH_BYTES } from './entry.ts'
 import { type Bytes, numberedKey, numberOfKey, Table, tableKey } from './keys.ts'

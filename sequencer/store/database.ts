@@ -1,8 +1,10 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
-import { Level } from 'level'
-import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
-import { dataCorrupted } from './corrupted.ts'
+import type { Level } from 'level'
+import {
+  type LevelFolderSettings,
+  openLevelFolder,
+  reopenLevelFolder,
+  type StoreOwner,
+} from '../../runtime/levelFolder.ts'
 import type { Bytes } from './keys.ts'
 
 export type WriteOperation =
@@ -25,40 +27,21 @@ export interface Database {
   close(): Promise<void>
 }
 
-const MARKER = 'store.json'
-const FORMAT = 1
+const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
 
-/** Whose data a folder holds: a folder of another deployment must not be taken for this one's. */
-export interface StoreOwner {
-  readonly chainId: number
-  readonly rollup: string
-}
-
-/**
- * Opens `folder`/db, creating it only the first time: afterwards a missing file would otherwise open "fine" as an empty
- * database (LevelDB without its CURRENT file), and a lane would start over.
- */
 export async function openDatabase(folder: string, owner: StoreOwner): Promise<Database> {
-  mkdirSync(folder, { recursive: true })
-  const marker = join(folder, MARKER)
-  const first = !existsSync(marker)
-  if (first) {
-    if (existsSync(join(folder, 'db', 'CURRENT'))) throw dataCorrupted(`${marker} is missing beside a database`)
-  } else checkMarker(marker, owner)
-  const path = join(folder, 'db')
-  const level = await openLevel(path, first)
-  if (first) writeDurably(marker, `${JSON.stringify({ format: FORMAT, ...owner })}\n`)
-  return new LevelDatabase(folder, path, level)
+  const settings = { folder, owner, keys: 'view', writeBufferBytes: WRITE_BUFFER_BYTES } as const
+  return new LevelDatabase(settings, await openLevelFolder(settings))
 }
 
 class LevelDatabase implements Database {
   readonly folder: string
-  readonly #path: string
+  readonly #settings: LevelFolderSettings
   #level: Level<Bytes, Bytes>
 
-  constructor(folder: string, path: string, level: Level<Bytes, Bytes>) {
-    this.folder = folder
-    this.#path = path
+  constructor(settings: LevelFolderSettings, level: Level<Bytes, Bytes>) {
+    this.folder = settings.folder
+    this.#settings = settings
     this.#level = level
   }
 
@@ -95,63 +78,10 @@ class LevelDatabase implements Database {
 
   async reopen(): Promise<void> {
     await this.#level.close()
-    this.#level = await openLevel(this.#path, false)
+    this.#level = await reopenLevelFolder(this.#settings)
   }
 
   async close(): Promise<void> {
     await this.#level.close()
-  }
-}
-
-async function openLevel(path: string, createIfMissing: boolean): Promise<Level<Bytes, Bytes>> {
-  const level = new Level<Bytes, Bytes>(path, {
-    createIfMissing,
-    keyEncoding: 'view',
-    valueEncoding: 'view',
-    writeBufferSize: 16 * 1024 * 1024,
-  })
-  try {
-    await level.open()
-    return level
-  } catch (error) {
-    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
-    const code = (cause as { code?: unknown }).code
-    if (code === 'LEVEL_LOCKED') {
-      throw new BackfeedError('STORE_LOCKED', `${path} is in use by another process`, {
-        exitCode: ExitCode.usage,
-        cause,
-      })
-    }
-    throw dataCorrupted(`${path} cannot be opened`, {}, cause)
-  }
-}
-
-function checkMarker(marker: string, owner: StoreOwner): void {
-  let held: unknown
-  try {
-    held = JSON.parse(readFileSync(marker, 'utf8'))
-  } catch (cause) {
-    throw dataCorrupted(`${marker} cannot be read`, {}, cause)
-  }
-  const { format, chainId, rollup } = held as Record<string, unknown>
-  if (format !== FORMAT) throw dataCorrupted(`${marker} names format ${String(format)}, this version reads ${FORMAT}`)
-  if (chainId !== owner.chainId || rollup !== owner.rollup) {
-    throw new BackfeedError(
-      'WRONG_STORE',
-      `${marker} belongs to rollup ${String(rollup)} on chain ${String(chainId)}`,
-      {
-        exitCode: ExitCode.usage,
-      },
-    )
-  }
-}
-
-function writeDurably(path: string, text: string): void {
-  const file = openSync(path, 'w')
-  try {
-    writeSync(file, text)
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
   }
 }

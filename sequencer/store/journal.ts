@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { readU64, writeU64 } from '../../protocol/bigEndian.ts'
 import type { SchemeLayout } from '../../protocol/scheme.ts'
-import { dataCorrupted } from './corrupted.ts'
+import { dataCorrupted } from '../../runtime/dataCorrupted.ts'
 import type { Database, WriteOperation } from './database.ts'
 import {
   EntryKind,
@@ -14,7 +14,7 @@ import {
   type RedatedEntry,
   sealEntry,
 } from './entry.ts'
-import { type Head, HeadFile } from './headFile.ts'
+import { type Head, HeadFile } from '../../runtime/headFile.ts'
 import { type Bytes, numberedKey, numberOfKey, Table, tableKey } from './keys.ts'
 
 export interface SequencedEntry {

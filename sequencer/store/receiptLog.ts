@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readU32, readU48, writeU32, writeU48 } from '../../protocol/bigEndian.ts'
 import { RECEIPT_SIGNATURE_BYTES, type SignedMicroBatch } from '../../protocol/receipt.ts'
-import { dataCorrupted } from './corrupted.ts'
+import { dataCorrupted } from '../../runtime/dataCorrupted.ts'
 import type { Database, WriteOperation } from './database.ts'
 import { type Bytes, numberedKey, numberOfKey, Table, tableKey } from './keys.ts'
 

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readSync, writeSync } from 'node:fs'
-import { readU64, writeU64 } from '../../protocol/bigEndian.ts'
-import { dataCorrupted } from './corrupted.ts'
-import type { Bytes } from './keys.ts'
+import { readU64, writeU64 } from '../protocol/bigEndian.ts'
+import { dataCorrupted } from './dataCorrupted.ts'
 
 // How far the journal certainly reaches, beside the database: a damaged write-ahead log drops the newest entries and the head
 // pointer together, without an error, and inside the database nothing shows it. Written after each durable append and not synced,
@@ -15,7 +14,7 @@ const SLOT_BYTES = 64
 export interface Head {
   /** Of the newest entry; 0 before the first. */
   readonly sequence: number
-  readonly hash: Bytes
+  readonly hash: Uint8Array
 }
 
 export class HeadFile {
@@ -57,7 +56,7 @@ export class HeadFile {
   }
 }
 
-function checksum(slot: Bytes): Bytes {
+function checksum(slot: Uint8Array): Uint8Array {
   return createHash('sha256').update(slot.subarray(0, 40)).digest().subarray(0, 24)
 }
 

@@ -1,4 +1,4 @@
-import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
+import { BackfeedError, ExitCode } from './errors.ts'
 
 /** Stored data is not what was written. Final: going on would mean settling money from doubtful state. */
 export function dataCorrupted(what: string, details: Record<string, unknown> = {}, cause?: unknown): BackfeedError {

@@ -1,0 +1,110 @@
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { Level } from 'level'
+import { dataCorrupted } from './dataCorrupted.ts'
+import { BackfeedError, ExitCode } from './errors.ts'
+
+const MARKER = 'store.json'
+const FORMAT = 1
+
+/** Whose data a folder holds: a folder of another deployment must not be taken for this one's. */
+export interface StoreOwner {
+  readonly chainId: number
+  readonly rollup: string
+}
+
+export interface LevelFolderSettings {
+  readonly folder: string
+  readonly owner: StoreOwner
+  /** `utf8`: keys are text. `view`: keys are bytes. */
+  readonly keys: 'utf8' | 'view'
+  /** Held in memory before it is sorted into a table. */
+  readonly writeBufferBytes: number
+}
+
+/**
+ * Opens `folder`/db, creating it only the first time: afterwards a missing file would otherwise open "fine" as an empty
+ * database (LevelDB without its CURRENT file), and all would start over.
+ */
+export async function openLevelFolder<Key>(settings: LevelFolderSettings): Promise<Level<Key, Uint8Array>> {
+  const { folder, owner } = settings
+  mkdirSync(folder, { recursive: true })
+  const marker = join(folder, MARKER)
+  const first = !existsSync(marker)
+  if (first) {
+    if (existsSync(join(folder, 'db', 'CURRENT'))) throw dataCorrupted(`${marker} is missing beside a database`)
+  } else checkMarker(marker, owner)
+  const level = await openLevel<Key>(settings, first)
+  if (first) writeDurably(marker, `${JSON.stringify({ format: FORMAT, ...owner })}\n`)
+  return level
+}
+
+/** Of a folder that was opened before in this process: after a failed write the library may refuse every further one. */
+export function reopenLevelFolder<Key>(settings: LevelFolderSettings): Promise<Level<Key, Uint8Array>> {
+  return openLevel(settings, false)
+}
+
+async function openLevel<Key>(
+  { folder, keys, writeBufferBytes }: LevelFolderSettings,
+  createIfMissing: boolean,
+): Promise<Level<Key, Uint8Array>> {
+  const path = join(folder, 'db')
+  const level = new Level<Key, Uint8Array>(path, {
+    createIfMissing,
+    keyEncoding: keys,
+    valueEncoding: 'view',
+    writeBufferSize: writeBufferBytes,
+  })
+  try {
+    await level.open()
+    return level
+  } catch (error) {
+    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+    const code = (cause as { code?: unknown }).code
+    if (code === 'LEVEL_LOCKED') {
+      throw new BackfeedError('STORE_LOCKED', `${path} is in use by another process`, {
+        exitCode: ExitCode.usage,
+        cause,
+      })
+    }
+    if (isDiskFull(cause)) {
+      throw new BackfeedError('STORE_FAILED', `${path} cannot be opened: the disk is full`, { retryable: true, cause })
+    }
+    throw dataCorrupted(`${path} cannot be opened`, {}, cause)
+  }
+}
+
+/** LevelDB tells it in words only. */
+export function isDiskFull(error: unknown): boolean {
+  return error instanceof Error && /No space left on device|File too large|Disk quota exceeded/.test(error.message)
+}
+
+function checkMarker(marker: string, owner: StoreOwner): void {
+  let held: unknown
+  try {
+    held = JSON.parse(readFileSync(marker, 'utf8'))
+  } catch (cause) {
+    throw dataCorrupted(`${marker} cannot be read`, {}, cause)
+  }
+  const { format, chainId, rollup } = held as Record<string, unknown>
+  if (format !== FORMAT) throw dataCorrupted(`${marker} names format ${String(format)}, this version reads ${FORMAT}`)
+  if (chainId !== owner.chainId || rollup !== owner.rollup) {
+    throw new BackfeedError(
+      'WRONG_STORE',
+      `${marker} belongs to rollup ${String(rollup)} on chain ${String(chainId)}`,
+      {
+        exitCode: ExitCode.usage,
+      },
+    )
+  }
+}
+
+function writeDurably(path: string, text: string): void {
+  const file = openSync(path, 'w')
+  try {
+    writeSync(file, text)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}
