@@ -1,0 +1,28 @@
+import { MAX_REQUEST_RECORDS } from '../protocol/wire.ts'
+
+// Limits of everything that waits, is kept or is tried again at the edge, each with the reason for its number.
+
+/** Of one key: outbox and metering keys have under 80 characters. */
+export const MAX_KEY_CHARS = 256
+/** Of one value: a signed meter value with its certificate takes tens of KB. */
+export const MAX_VALUE_BYTES = 1_048_576
+/** Of one synchronous write: a group of this size takes milliseconds, and what comes meanwhile goes into the next. */
+export const MAX_GROUP_BYTES = 4_194_304
+/** What waits to be written. More than any source may send unanswered; beyond it the disk has stopped. */
+export const MAX_PENDING_WRITE_BYTES = 67_108_864
+/** LevelDB's memory before it sorts a table: the whole working set of a charger. */
+export const STORE_WRITE_BUFFER_BYTES = 4_194_304
+
+/**
+ * Of a waiting row on disk: key 52, checksum 16, times and code 13, row 88, and what LevelDB adds. A year of quarter-hours (35 040) takes 6.3 MB.
+ */
+export const WAITING_ROW_BYTES = 180
+/**
+ * Of an answered row at the most: key, checksum, times, row, result, and a receipt whose path is as long as a micro-batch can make it
+ * (`receiptTree.ts`). Most take a third of it.
+ */
+export const ANSWERED_ROW_MAX_BYTES = 1_100
+/** Default of an EVSE's outbox: a year of quarter-hours with the longest receipts is 39 MB, unanswered 6.3 MB. */
+export const EVSE_OUTBOX_BYTES = 67_108_864
+/** Rows read from disk at a time, of one EVSE: as many as a request takes. */
+export const MAX_PAGE_ROWS = MAX_REQUEST_RECORDS
