@@ -1,0 +1,75 @@
+import { z } from 'zod'
+import { MAX_SLOTS } from '../../protocol/limits.ts'
+import { signerConfigSchema } from '../../evse/signer/config.ts'
+
+const lane = z.number().int().min(0).max(0xffffffff)
+const slot = z
+  .number()
+  .int()
+  .min(0)
+  .max(MAX_SLOTS - 1)
+
+/** `[[evses]]`: one EVSE. In a CSV file each key is a column, `signer.keyFile` one of a table. */
+export const evseEntrySchema = z
+  .strictObject({
+    /** Unique; part of topics, logs and metrics. */
+    name: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, '1 to 64 letters, digits, dots, dashes, underscores'),
+    /** Of the rollup, and the EVSE's slot in it. */
+    lane,
+    slot,
+    /** Identity of its charging station, as in the WebSocket's path. Absent: it does not speak OCPP. */
+    station: z.string().min(1).max(48).optional(),
+    /** Its number at the station, from 1. In OCPP 1.6 the connector's. */
+    evseId: z.number().int().min(1).max(1_000).default(1),
+    /** Where its key is. Absent: it signs by itself and sends signed records. */
+    signer: signerConfigSchema.optional(),
+    /** Public key of its meter, hex or base64: DER SubjectPublicKeyInfo or a raw point. */
+    meterKey: z
+      .string()
+      .regex(/^([0-9a-fA-F]{2}){32,}$|^[A-Za-z0-9+/]{40,}={0,2}$/, 'hex or base64')
+      .optional(),
+    /** `refuse`: a meter value that is unsigned or badly signed is not taken. `check`: taken and flagged. `ignore`: not looked at. */
+    signedValues: z.enum(['refuse', 'check', 'ignore']).default('ignore'),
+    /** Where its fail-safe telemetry comes from; `none`: the gateway does not guard it. */
+    telemetry: z.enum(['mqtt', 'modbus', 'ocpp', 'none']).default('none'),
+    /** `registered`: it is mounted where its descriptor on L1 says. `surveyed`: at `lat` and `lon`. `mqtt`: it reports its position. */
+    position: z.enum(['registered', 'surveyed', 'mqtt']).default('registered'),
+    /** Degrees; with position = "surveyed". */
+    lat: z.number().min(-90).max(90).optional(),
+    lon: z.number().min(-180).max(180).optional(),
+  })
+  .superRefine((evse, context) => {
+    const isSurveyed = evse.position === 'surveyed'
+    for (const key of ['lat', 'lon'] as const) {
+      if ((evse[key] !== undefined) === isSurveyed) continue
+      const message = isSurveyed ? 'needed with position = "surveyed"' : 'only with position = "surveyed"'
+      context.addIssue({ code: 'custom', path: [key], message })
+    }
+    if (evse.signedValues === 'refuse' && evse.meterKey === undefined) {
+      context.addIssue({ code: 'custom', path: ['meterKey'], message: 'needed with signedValues = "refuse"' })
+    }
+    if (evse.telemetry === 'ocpp' && evse.station === undefined) {
+      context.addIssue({ code: 'custom', path: ['station'], message: 'needed with telemetry = "ocpp"' })
+    }
+  })
+export type EvseEntry = z.infer<typeof evseEntrySchema>
+
+/** `[[contracts]]`: a vehicle's contract, and how stations name it. */
+export const contractEntrySchema = z.strictObject({
+  lane,
+  slot,
+  /** What stations report of who is plugged in: RFID, eMAID, MAC address; case makes no difference. */
+  tokens: z.array(z.string().min(1).max(255)).min(1).max(32),
+})
+export type ContractEntry = z.infer<typeof contractEntrySchema>
+
+/** `[fleet]`: tables in files of their own, and what holds for all EVSEs. */
+export const fleetConfigSchema = z.strictObject({
+  /** CSV with an EVSE a line, beside `[[evses]]`; columns are named like the keys. */
+  evsesFile: z.string().min(1).optional(),
+  /** CSV with a contract a line, beside `[[contracts]]`; several tokens are parted by `;`. */
+  contractsFile: z.string().min(1).optional(),
+  /** A position that an EVSE reported counts so long, seconds; then it must report again before anything is signed. */
+  positionMaxAgeSeconds: z.number().int().min(1).max(86_400).default(3_600),
+})
+export type FleetConfig = z.infer<typeof fleetConfigSchema>
