@@ -86,9 +86,13 @@ export class Fleet implements Directory, Component, ReportsStatus {
     for (const lane of new Set([...this.#entries.values(), ...this.#contractOfSlot.values()].map(({ lane }) => lane))) {
       const view = await openLaneView({ client, contracts, lane })
       if (view.of.layout.scheme !== P256_LAYOUT.scheme) {
-        throw new BackfeedError('LANE_NOT_P256', `lane ${lane} signs with ${view.of.layout.name}; a gateway's EVSEs have P-256 keys`, {
-          exitCode: ExitCode.usage,
-        })
+        throw new BackfeedError(
+          'LANE_NOT_P256',
+          `lane ${lane} signs with ${view.of.layout.name}; a gateway's EVSEs have P-256 keys`,
+          {
+            exitCode: ExitCode.usage,
+          },
+        )
       }
       this.#views.set(lane, view)
     }
@@ -170,7 +174,8 @@ export class Fleet implements Directory, Component, ReportsStatus {
   status(): SourceStatus {
     const problems: SourceProblem[] = []
     const isLost = this.#failures >= LOOKS_BEFORE_LOST
-    if (isLost) problems.push({ code: 'L1_UNREACHABLE', message: `L1 was not read ${this.#failures} times: ${this.#failure}` })
+    if (isLost)
+      problems.push({ code: 'L1_UNREACHABLE', message: `L1 was not read ${this.#failures} times: ${this.#failure}` })
     let refused = 0
     for (const name of this.#entries.keys()) {
       const why = this.refusal(name)
@@ -207,7 +212,8 @@ export class Fleet implements Directory, Component, ReportsStatus {
       for (const lane of this.#views.keys()) {
         const { operator } = await readLane(client, contracts.rollup, lane)
         const before = this.#operators.get(lane)
-        if (before !== undefined && before !== operator) this.#log.warn({ lane, before, operator }, 'the lane has another operator')
+        if (before !== undefined && before !== operator)
+          this.#log.warn({ lane, before, operator }, 'the lane has another operator')
         this.#operators.set(lane, operator)
       }
       this.#learn(isRebuilt)

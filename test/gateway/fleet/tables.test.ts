@@ -20,13 +20,11 @@ function tables(text: { evses?: string; contracts?: string }, inline: Record<str
     writeFileSync(join(folder, `${what}.csv`), content)
   }
   const evses = inline.map((entry) => evseEntrySchema.parse(entry))
-  return readFleetTables(
-    { fleet: fleetConfigSchema.parse(files), evses, contracts: [] },
-    join(folder, 'gateway.toml'),
-  )
+  return readFleetTables({ fleet: fleetConfigSchema.parse(files), evses, contracts: [] }, join(folder, 'gateway.toml'))
 }
 
-const refused = (message: RegExp) => (error: unknown) => isBackfeedError(error, 'CONFIG_INVALID') && message.test(error.message)
+const refused = (message: RegExp) => (error: unknown) =>
+  isBackfeedError(error, 'CONFIG_INVALID') && message.test(error.message)
 
 test('a CSV fleet reads like the tables it stands for', () => {
   const lines = Array.from({ length: 1_500 }, (_, i) => `cp${i}-1,0,${i},CP${i},file,keys/${i}.pem,mqtt`)
@@ -78,7 +76,9 @@ test('what cannot be told apart is refused', () => {
 
 test('keys that only make sense together', () => {
   const issues = (more: object): string[] =>
-    evseEntrySchema.safeParse({ name: 'a', lane: 0, slot: 0, ...more }).error?.issues.map(({ path }) => path.join('.')) ?? []
+    evseEntrySchema
+      .safeParse({ name: 'a', lane: 0, slot: 0, ...more })
+      .error?.issues.map(({ path }) => path.join('.')) ?? []
   assert.deepEqual(issues({ position: 'surveyed' }), ['lat', 'lon'])
   assert.deepEqual(issues({ lat: 1, lon: 2 }), ['lat', 'lon'])
   assert.deepEqual(issues({ position: 'surveyed', lat: 1, lon: 2 }), [])
