@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { connectL1, type L1Client, l1ConfigSchema } from '../l1/client.ts'
 import { BackfeedError, ExitCode } from '../runtime/errors.ts'
 import { pause } from '../runtime/wait.ts'
+import { spawnLeashed } from './leash.ts'
 
 /** An L1 node on loopback whose clock can be moved forward. */
 export interface L1Node extends AsyncDisposable {
@@ -22,12 +23,6 @@ export interface L1Node extends AsyncDisposable {
 
 const ANVIL = fileURLToPath(new URL('../node_modules/.bin/anvil', import.meta.url))
 const START_TIMEOUT_MS = 20_000
-/**
- * Runs anvil until it ends or our end of the pipe closes, whichever way we go: a devnet that is killed leaves no node behind. The
- * process is in a session of its own, so that Ctrl-C reaches us alone and the services can still finish their work on L1.
- */
-const LEASH = 'exec 3<&0; "$@" </dev/null 3<&- & node=$!; (cat <&3 >/dev/null; kill $node 2>/dev/null) & wait $node'
-
 /** Starts anvil under main net's rules after Fusaka, the transaction gas cap included. */
 export async function startL1Node(options: { startSeconds: number }): Promise<L1Node> {
   const port = await freePort()
@@ -36,19 +31,8 @@ export async function startL1Node(options: { startSeconds: number }): Promise<L1
     ...['--host', '127.0.0.1', '--port', String(port)],
     ...['--timestamp', String(options.startSeconds), '--gas-limit', '60000000'],
   ]
-  const child = spawn('/bin/sh', ['-c', LEASH, 'sh', ANVIL, ...anvilArguments], {
-    stdio: ['pipe', 'ignore', 'inherit'],
-    detached: true,
-  })
-  const exited = new Promise<void>((resolve) => {
-    child.once('exit', () => resolve())
-    child.once('error', () => resolve())
-  })
-  child.stdin.on('error', () => {}) // the node may be gone before us
-  const stop = async (): Promise<void> => {
-    child.stdin.destroy()
-    await exited
-  }
+  const { child, release } = spawnLeashed(ANVIL, anvilArguments)
+  const stop = async (): Promise<void> => void (await release())
   const url = `http://127.0.0.1:${port}`
   try {
     const client = await waitUntilReady(url, child)
