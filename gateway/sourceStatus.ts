@@ -21,3 +21,9 @@ export interface SourceStatus {
 export interface ReportsStatus {
   status(): SourceStatus
 }
+
+/** A source that knows more of single EVSEs than their problems. */
+export interface DescribesEvses {
+  /** A few short facts for one line of a table: station online, 7.2 kW, 31 °C. Undefined: not an EVSE of this source. */
+  describeEvse(name: string): Readonly<Record<string, string | number>> | undefined
+}
