@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { MAX_SLOTS } from '../../protocol/limits.ts'
 import { signerConfigSchema } from '../../evse/signer/config.ts'
+import { MAX_CONTRACTS, MAX_EVSES } from '../limits.ts'
 
 const lane = z.number().int().min(0).max(0xffffffff)
 const slot = z
@@ -9,7 +10,7 @@ const slot = z
   .min(0)
   .max(MAX_SLOTS - 1)
 
-/** `[[evses]]`: one EVSE. In a CSV file each key is a column, `signer.keyFile` one of a table. */
+/** `[[fleet.evses]]`: one EVSE. In a CSV file each key is a column, `signer.keyFile` one of a table. */
 export const evseEntrySchema = z
   .strictObject({
     /** Unique; part of topics, logs and metrics. */
@@ -54,7 +55,7 @@ export const evseEntrySchema = z
   })
 export type EvseEntry = z.infer<typeof evseEntrySchema>
 
-/** `[[contracts]]`: a vehicle's contract, and how stations name it. */
+/** `[[fleet.contracts]]`: a vehicle's contract, and how stations name it. */
 export const contractEntrySchema = z.strictObject({
   lane,
   slot,
@@ -63,11 +64,13 @@ export const contractEntrySchema = z.strictObject({
 })
 export type ContractEntry = z.infer<typeof contractEntrySchema>
 
-/** `[fleet]`: tables in files of their own, and what holds for all EVSEs. */
+/** `[fleet]`: `[[fleet.evses]]` and `[[fleet.contracts]]`, here or in files of their own, and what holds for all of them. */
 export const fleetConfigSchema = z.strictObject({
-  /** CSV with an EVSE a line, beside `[[evses]]`; columns are named like the keys. */
+  evses: z.array(evseEntrySchema).max(MAX_EVSES).default([]),
+  contracts: z.array(contractEntrySchema).max(MAX_CONTRACTS).default([]),
+  /** CSV with an EVSE a line, beside `evses`; columns are named like the keys. */
   evsesFile: z.string().min(1).optional(),
-  /** CSV with a contract a line, beside `[[contracts]]`; several tokens are parted by `;`. */
+  /** CSV with a contract a line, beside `contracts`; several tokens are parted by `;`. */
   contractsFile: z.string().min(1).optional(),
   /** A position that an EVSE reported counts so long, seconds; then it must report again before anything is signed. */
   positionMaxAgeSeconds: z.number().int().min(1).max(86_400).default(3_600),

@@ -33,18 +33,14 @@ const CONTRACT_COLUMNS: typeof EVSE_COLUMNS = {
  * @throws BackfeedError CONFIG_INVALID, CONFIG_UNREADABLE: naming file, line and column, or the two entries that contradict each other
  */
 export function readFleetTables(
-  config: {
-    readonly fleet: FleetConfig
-    readonly evses: readonly EvseEntry[]
-    readonly contracts: readonly ContractEntry[]
-  },
+  fleet: FleetConfig,
   /** Of the configuration, which files are looked for beside; undefined: the working directory. */
   configPath?: string,
 ): FleetTables {
-  const { evsesFile, contractsFile } = config.fleet
+  const { evsesFile, contractsFile } = fleet
   const beside = (file: string): string => resolve(configPath === undefined ? '.' : dirname(configPath), file)
-  const evses = [...config.evses]
-  const contracts = [...config.contracts]
+  const evses = [...fleet.evses]
+  const contracts = [...fleet.contracts]
   if (evsesFile !== undefined) evses.push(...readCsv(beside(evsesFile), evseEntrySchema, EVSE_COLUMNS))
   if (contractsFile !== undefined) {
     contracts.push(...readCsv(beside(contractsFile), contractEntrySchema, CONTRACT_COLUMNS))
@@ -97,8 +93,9 @@ function number(text: string): unknown {
 
 /** What one entry cannot see: that no two are the same thing. */
 function checkFleet({ evses, contracts }: FleetTables): void {
-  if (evses.length > MAX_EVSES) fault(`evses: ${evses.length}, and one gateway serves at most ${MAX_EVSES}`)
-  if (contracts.length > MAX_CONTRACTS) fault(`contracts: ${contracts.length}, and at most ${MAX_CONTRACTS} are kept`)
+  if (evses.length > MAX_EVSES) fault(`fleet.evses: ${evses.length}, and one gateway serves at most ${MAX_EVSES}`)
+  if (contracts.length > MAX_CONTRACTS)
+    fault(`fleet.contracts: ${contracts.length}, and at most ${MAX_CONTRACTS} are kept`)
   const unique = <T>(what: string, list: readonly T[], keyOf: (item: T) => string | undefined): void => {
     const seen = new Set<string>()
     for (const item of list) {

@@ -19,8 +19,7 @@ function tables(text: { evses?: string; contracts?: string }, inline: Record<str
     files[`${what}File`] = `${what}.csv`
     writeFileSync(join(folder, `${what}.csv`), content)
   }
-  const evses = inline.map((entry) => evseEntrySchema.parse(entry))
-  return readFleetTables({ fleet: fleetConfigSchema.parse(files), evses, contracts: [] }, join(folder, 'gateway.toml'))
+  return readFleetTables(fleetConfigSchema.parse({ ...files, evses: inline }), join(folder, 'gateway.toml'))
 }
 
 const refused = (message: RegExp) => (error: unknown) =>
