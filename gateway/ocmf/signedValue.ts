@@ -24,13 +24,20 @@ export interface SignedReading {
   readonly exportMilliWh: number
   /** Of the meter's clock, milliseconds since the Unix epoch. */
   readonly atMs: number
-  /** The meter says that its clock is set (OCMF TM `S`) and no time error is flagged. Otherwise `atMs` is not to be settled by. */
+  /** `clock` is SYNCHRONISED. Otherwise `atMs` is not to be settled by. */
   readonly synchronised: boolean
+  readonly clock: MeterClock
   /** What it was read for (OCMF TX). */
   readonly moment: ReadingMoment | undefined
-  /** The register as C.D.E, such as 2.8.0. */
+  /** The register as C.D.E, such as 2.8.0 or C0.8.0. */
   readonly register: string
 }
+
+/**
+ * Of OCMF TM. INFORMATIVE: set by hand or network, not vouched for. RELATIVE: the same, with durations vouched for. NOT_SET: the meter says so,
+ * flags a time error, or says a time before there was OCMF.
+ */
+export type MeterClock = 'SYNCHRONISED' | 'INFORMATIVE' | 'RELATIVE' | 'NOT_SET'
 
 export type ReadingMoment =
   | 'BEGIN'
@@ -55,7 +62,7 @@ export type SignedValueCode =
   | 'OCMF_KEY_UNKNOWN'
   /** Rightly signed, but it holds no export register. */
   | 'OCMF_NOT_EXPORT'
-  /** Rightly signed, but by a clock that is not set. */
+  /** Rightly signed, but by a clock that is not set: only where the policy refuses. */
   | 'OCMF_CLOCK'
   /** Rightly signed, and the meter says that it is not well. */
   | 'OCMF_METER_ERROR'
@@ -71,23 +78,24 @@ export type SignedValueFlag =
   | 'KEY_DIFFERS'
   /** The configured key lies on another curve than the value announces. */
   | 'CURVE_DIFFERS'
-  /** The clock of at least one reading is not set: refused where the policy refuses. */
+  /** The clock of at least one reading is not set. */
   | 'CLOCK_NOT_SET'
-  /** The pagination counter is the same as or lower than that of the value before it (`PaginationWatch`). */
-  | 'PAGE_REPEATED'
-  /** One or more values between this one and the one before it never came. */
-  | 'PAGE_MISSING'
+
+export interface Pagination {
+  readonly kind: 'T' | 'F'
+  readonly number: number
+}
 
 /** What a rightly signed value says. */
 export interface VerifiedValue {
   /** Total export registers, in the order of the value; at least one. Only these go into a `MeterSample`. */
   readonly readings: readonly SignedReading[]
-  /** Export of registers that begin at 0 with each transaction (OBIS C2, C3): to compare with, never a `MeterSample`. */
-  readonly transactionReadings: readonly SignedReading[]
+  /** Export of registers that begin at 0 with each transaction, or count at the vehicle's side (OBIS C1–C3): to compare with, never a `MeterSample`. */
+  readonly otherReadings: readonly SignedReading[]
   /** Serial number of the meter (MS), else of the gateway that signs (GS). */
   readonly serial: string | undefined
-  /** Kind and counter of PG: T144 → kind T, number 144. */
-  readonly pagination: { readonly kind: 'T' | 'F'; readonly number: number } | undefined
+  /** Kind (T: in transactions, F: outside of them) and counter of PG; `PaginationWatch` tells gaps. */
+  readonly pagination: Pagination | undefined
   /** Whom the meter's own transaction names (ID), as the value has it. */
   readonly identification: string | undefined
   readonly flags: readonly SignedValueFlag[]
