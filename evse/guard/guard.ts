@@ -146,7 +146,8 @@ function commandLimit(rules: GuardRules, draft: Draft, condition: Condition, com
   const isRetry = needsRetry(draft) && nowMs >= retryAtMs(rules, draft)
   const isChange = watts !== limit.watts
   if (!isChange && !isRepeat && !isRetry && limit.sentMs !== undefined) return
-  if (isRepeat) draft.excess = { ...excess, repeats: excess.repeats + 1 }
+  // Each repeat has the whole time to be obeyed, also when the meter could not be seen for long before it.
+  if (isRepeat) draft.excess = { sinceMs: nowMs, repeats: excess.repeats + 1 }
   const isSwitch = watts > 0 !== limit.watts > 0
   if (isSwitch && draft.contactorClosed === undefined && rules.pauseOpensContactor) draft.switchedMs = nowMs
   const attempts = isRetry && limit.answer === undefined ? limit.attempts + 1 : limit.attempts

@@ -112,7 +112,7 @@ export interface GuardState {
   readonly commandId: number
   /** When the contactor switched, or may have; undefined: not that we know. */
   readonly switchedMs: number | undefined
-  /** Metered power above the limit: since when, and how often the limit was sent again because of it. */
+  /** Metered power above the limit: since when, or since the limit was sent again because of it, and how often it was. */
   readonly excess: { readonly sinceMs: number; readonly repeats: number } | undefined
   readonly lateMs: number | undefined
   readonly flags: readonly FlagCode[]

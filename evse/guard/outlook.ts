@@ -93,7 +93,7 @@ export function retryAtMs(rules: GuardRules, state: GuardState): number {
 
 /** When an excess is answered by the next repeat, or by the stop. */
 export function excessDueMs(rules: GuardRules, excess: NonNullable<GuardState['excess']>): number {
-  return excess.sinceMs + (excess.repeats + 1) * rules.obey.withinMs
+  return excess.sinceMs + rules.obey.withinMs
 }
 
 /** From when the ramp counts its next step. */
