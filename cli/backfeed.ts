@@ -4,6 +4,7 @@ import { adminCommand } from './adminCommands.ts'
 import { benchCommand } from './benchCommand.ts'
 import { bridgeCommand } from './bridgeCommands.ts'
 import { devnetCommand } from './devnetCommand.ts'
+import { gatewayCommand } from './gatewayCommands.ts'
 import { receiptCommand } from './receiptCommands.ts'
 import { proverCommand, sequencerCommand } from './serviceCommands.ts'
 
@@ -22,6 +23,7 @@ export function buildProgram(): Command {
     devnetCommand(),
     sequencerCommand(),
     proverCommand(),
+    gatewayCommand(),
     bridgeCommand(),
     receiptCommand(),
     adminCommand(),

@@ -13,6 +13,8 @@ function describeSection(section: z.ZodObject, path: readonly string[]): string[
     const here = [...path, key]
     const { inner, fallback, text } = unwrap(field as z.ZodType)
     if (inner instanceof z.ZodObject) return describeSection(inner, here)
+    const element = inner instanceof z.ZodArray ? unwrap(inner.element as z.ZodType).inner : undefined
+    if (element instanceof z.ZodObject) return describeSection(element, [...path, `${key}[]`])
     const head = `  ${here.join('.')}`.padEnd(INDENT)
     const value = fallback === undefined ? '' : `${JSON.stringify(fallback)}  `
     return [`${head} ${value}${text}`.trimEnd()]

@@ -38,6 +38,8 @@ export interface OutboxFigures {
   readonly waitingRows: number
   readonly answeredRows: number
   readonly bytes: number
+  /** Of these, of rows that wait: what cannot be dropped. */
+  readonly waitingBytes: number
   readonly maxBytes: number
   /** Since the end of the oldest waiting record's span; 0 when none waits. */
   readonly oldestWaitingSeconds: number
@@ -223,6 +225,7 @@ export class LevelOutbox implements Outbox, Deliverable {
       waitingRows: rows,
       answeredRows: this.#answeredRows,
       bytes: this.#bytes,
+      waitingBytes: this.#waitingBytes,
       maxBytes: this.#settings.maxBytes,
       oldestWaitingSeconds: oldestEnd === undefined ? 0 : Math.max(0, this.#settings.now() / 1000 - oldestEnd),
     }
