@@ -6,7 +6,7 @@ import type { Chunk } from '../protocol/chunk.ts'
 import { SIGNED_RECORD_BYTES } from '../protocol/record.ts'
 import { LaneChecker } from '../prover/replay/laneChecker.ts'
 import { SignaturePool } from '../prover/replay/signaturePool.ts'
-import type { ClosedBatch } from '../sequencer/closedBatch.ts'
+import { type ClosedBatch, rootAt } from '../sequencer/closedBatch.ts'
 import { readBatchRows } from '../sequencer/settleBatch.ts'
 import { BareVerify } from './bareVerify.ts'
 import { type Benchmark, type BenchOptions, type BenchResult, medians } from './benchmark.ts'
@@ -108,7 +108,8 @@ async function derive(
   place: DerivedBatch['place'],
 ): Promise<{ batch: DerivedBatch; chunks: Chunk[] }> {
   const { rows } = await readBatchRows(wired.lane.journal, closed)
-  const chunks = closed.preRoots.map((preRoot, k) => {
+  const chunks = Array.from({ length: closed.chunkCount }, (_, k) => {
+    const preRoot = rootAt(closed.preRoots, k)
     const body = new Uint8Array(P256_LAYOUT.bodyBytes)
     body.set(rows.subarray(k * P256_LAYOUT.bodyBytes, (k + 1) * P256_LAYOUT.bodyBytes))
     return { preRoot, body }

@@ -1,3 +1,4 @@
+import { ROOT_BYTES } from '../protocol/laneState.ts'
 import type { SchemeLayout } from '../protocol/scheme.ts'
 import type { ForcedSpan } from './forced.ts'
 
@@ -12,8 +13,11 @@ export interface ClosedBatch {
   readonly chunkCount: number
   /** Chunks of it that hold what it consumes of the forced queue: its first. */
   readonly forcedChunks: number
-  /** Root before each chunk, 31 bytes; empty once the batch is final. */
-  readonly preRoots: readonly Uint8Array[]
+  /**
+   * Root before each chunk, 31 bytes, one after another. Empty once L1 holds the batch in a final block: it is hardly ever needed then, and can
+   * be computed again.
+   */
+  readonly preRoots: Uint8Array
   readonly postRoot: Uint8Array
   readonly forced: ForcedSpan
   readonly rowCount: number
@@ -25,4 +29,8 @@ export interface ClosedBatch {
   readonly closedAtMs: number
   /** Bit a row: what signatures come to, where that is not what the journal says. */
   readonly verdicts: Uint8Array | undefined
+}
+
+export function rootAt(roots: Uint8Array, k: number): Uint8Array {
+  return roots.subarray(k * ROOT_BYTES, (k + 1) * ROOT_BYTES)
 }

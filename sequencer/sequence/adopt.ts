@@ -1,5 +1,6 @@
+import { ROOT_BYTES } from '../../protocol/laneState.ts'
 import { Outcome } from '../../protocol/outcome.ts'
-import type { ClosedBatch } from '../closedBatch.ts'
+import { type ClosedBatch, rootAt } from '../closedBatch.ts'
 import type { ForcedEntry } from '../forced.ts'
 import type { WriteOperation } from '../store/database.ts'
 import { EntryKind, type JournalEntry } from '../store/entry.ts'
@@ -76,8 +77,10 @@ export async function adoptBatch(book: LaneBook, journal: LaneJournal, adopted: 
 
 /** Chunk 0 begins where its parent ends, whatever it says (docs/protocol.md §7). */
 export function statesOurRoots(preRoots: readonly Uint8Array[], batch: ClosedBatch): boolean {
-  const { length } = batch.preRoots
-  return preRoots.length === length && preRoots.every((root, k) => k === 0 || equal(root, batch.preRoots[k]!))
+  const ours = batch.preRoots
+  return (
+    preRoots.length * ROOT_BYTES === ours.length && preRoots.every((root, k) => k === 0 || equal(root, rootAt(ours, k)))
+  )
 }
 
 function equal(a: Uint8Array, b: Uint8Array): boolean {

@@ -116,7 +116,7 @@ export class LaneBook {
       asOf: open.asOf,
       chunkCount,
       forcedChunks,
-      preRoots: open.preRoots.slice(0, chunkCount),
+      preRoots: Buffer.concat(open.preRoots.slice(0, chunkCount)),
       postRoot,
       forced: open.forced,
       rowCount: open.rowCount,

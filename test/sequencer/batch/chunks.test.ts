@@ -11,6 +11,7 @@ import { writeBlobs, writeCalldata } from '../../../sequencer/batch/chunks.ts'
 import { Random } from '../../support/generators/random.ts'
 import { chunkBody } from '../../support/chunkBody.ts'
 import { hex, localFleet } from '../localLane.ts'
+import { rootsOf } from '../support/roots.ts'
 
 function someBatch(rowCount: number) {
   const random = new Random(rowCount)
@@ -19,14 +20,14 @@ function someBatch(rowCount: number) {
     layout: P256_LAYOUT,
     summed: new Uint8Array(),
     rows: random.bytes(rowCount * 88),
-    preRoots: Array.from({ length: chunks }, () => random.bytes(31)),
+    preRoots: random.bytes(chunks * 31),
   }
 }
 
 for (const rowCount of [1, 21, 22, 23, 1_408, 1_409, 3_000]) {
   test(`a batch of ${rowCount} rows reads back as it was laid out, from blobs and from calldata`, () => {
     const batch = someBatch(rowCount)
-    const chunkCount = batch.preRoots.length
+    const chunkCount = batch.preRoots.length / 31
     const blobs = writeBlobs(batch)
     assert.ok(blobs.every((blob) => blob.every((byte, i) => i % 32 !== 0 || byte === 0)))
     const { data, dataWords } = writeCalldata(batch)
@@ -41,7 +42,7 @@ for (const rowCount of [1, 21, 22, 23, 1_408, 1_409, 3_000]) {
     ]) {
       assert.deepEqual(
         chunks.map((chunk) => hex(chunk.preRoot)),
-        batch.preRoots.map(hex),
+        rootsOf(batch).map(hex),
       )
       const body = Buffer.concat(chunks.map((chunk) => chunk.body))
       assert.equal(hex(body.subarray(0, batch.rows.length)), hex(batch.rows))
@@ -58,8 +59,13 @@ for (const [forcedChunks, rowCount] of [
   test(`${forcedChunks} forced chunks hold their pre-root alone, before ${rowCount} rows`, () => {
     const { rows, preRoots } = someBatch(rowCount)
     const random = new Random(forcedChunks)
-    const all = [...Array.from({ length: forcedChunks }, () => random.bytes(31)), ...preRoots]
-    const batch = { ...someBatch(rowCount), rows, preRoots: all, forcedChunks }
+    const batch = {
+      ...someBatch(rowCount),
+      rows,
+      preRoots: Buffer.concat([random.bytes(forcedChunks * 31), preRoots]),
+      forcedChunks,
+    }
+    const all = rootsOf(batch)
     const cells = splitBlobs(writeBlobs(batch), all.length).map((cell) => readCell(P256_LAYOUT, cell))
     const { data, dataWords } = writeCalldata(batch)
     const pieces = splitCalldata(P256_LAYOUT, data, { chunkCount: all.length, forcedChunks })
@@ -81,9 +87,9 @@ for (const [forcedChunks, rowCount] of [
 }
 
 test('a batch that holds nothing is a chunk of padding', () => {
-  const [preRoot] = someBatch(1).preRoots
-  const batch = { ...someBatch(0), preRoots: [preRoot!] }
-  assert.equal(hex(writeCalldata(batch).data), hex(preRoot!))
+  const { preRoots } = someBatch(1)
+  const batch = { ...someBatch(0), preRoots }
+  assert.equal(hex(writeCalldata(batch).data), hex(preRoots))
   const [cell] = splitBlobs(writeBlobs(batch), 1).map((bytes) => readCell(P256_LAYOUT, bytes))
   assert.ok(cell!.body.every((byte) => byte === 0))
 })
@@ -96,7 +102,7 @@ test('a BLS batch has one sum a chunk, over the signatures that count, the same 
   const summed = new Uint8Array(70).fill(1)
   summed[3] = 0
   summed[69] = 0
-  const preRoots = [random.bytes(31), random.bytes(31)]
+  const preRoots = random.bytes(62)
   const batch = { layout: BLS_LAYOUT, rows, preRoots, summed }
   const { data, dataWords } = writeCalldata(batch)
   const pieces = splitCalldata(BLS_LAYOUT, data, { chunkCount: 2, forcedChunks: 0 })
@@ -107,7 +113,7 @@ test('a BLS batch has one sum a chunk, over the signatures that count, the same 
   const chunks = pieces.map((piece) => readCalldataChunk(BLS_LAYOUT, piece))
   const cells = splitBlobs(writeBlobs(batch), 2).map((cell) => readCell(BLS_LAYOUT, cell))
   for (const [k, chunk] of chunks.entries()) {
-    assert.equal(hex(chunk.preRoot), hex(preRoots[k]!))
+    assert.equal(hex(chunk.preRoot), hex(rootsOf(batch)[k]!))
     assert.equal(hex(cells[k]!.body), hex(chunk.body))
     const places = Array.from({ length: k === 0 ? 64 : 6 }, (_, i) => k * 64 + i)
     const records = Buffer.concat(places.map((i) => row(i).subarray(0, 24)))
@@ -132,7 +138,7 @@ test('sums that came back from L1 are laid out as they are', () => {
   const rows = new Uint8Array(65 * 216)
   for (let i = 0; i < 65; i++) rows.set(random.bytes(24), i * 216)
   const aggregates = random.bytes(2 * 192)
-  const preRoots = [random.bytes(31), random.bytes(31)]
+  const preRoots = random.bytes(62)
   const { data } = writeCalldata({ layout: BLS_LAYOUT, rows, preRoots, summed: new Uint8Array(65).fill(1), aggregates })
   const pieces = splitCalldata(BLS_LAYOUT, data, { chunkCount: 2, forcedChunks: 0 })
   assert.deepEqual(
@@ -143,6 +149,6 @@ test('sums that came back from L1 are laid out as they are', () => {
 
 test('rows and pre-roots that do not belong together make no batch', () => {
   const batch = someBatch(23)
-  assert.throws(() => writeBlobs({ ...batch, preRoots: batch.preRoots.slice(1) }), RangeError)
-  assert.throws(() => writeCalldata({ ...batch, rows: new Uint8Array(0), preRoots: [] }), RangeError)
+  assert.throws(() => writeBlobs({ ...batch, preRoots: batch.preRoots.slice(31) }), RangeError)
+  assert.throws(() => writeCalldata({ ...batch, rows: new Uint8Array(0), preRoots: new Uint8Array() }), RangeError)
 })

@@ -19,7 +19,7 @@ function closed(index: number): ClosedBatch {
     layout: P256_LAYOUT,
     index,
     asOf: 1_000 * index,
-    preRoots: [],
+    preRoots: new Uint8Array(),
     postRoot,
     forced: NOTHING_FORCED,
     rowCount: 23,

@@ -11,6 +11,7 @@ import { judgeAggregates } from '../../../sequencer/sequence/keptAggregates.ts'
 import { settleBatch } from '../../../sequencer/settleBatch.ts'
 import { LaneState } from '../../../protocol/laneState.ts'
 import { ACTIVE_FROM, hex, localFleet, NAME, openLocalLane, sequence, temporaryFolder } from '../localLane.ts'
+import { rootsOf } from '../support/roots.ts'
 
 const ROWS = 70
 const { rowBytes, headBytes } = BLS_LAYOUT
@@ -35,12 +36,12 @@ async function posted() {
 }
 
 function adopted({ batch, rows, aggregates, rules }: Awaited<ReturnType<typeof posted>>, from: ClosedBatch = batch) {
-  const { asOf, postRoot, preRoots } = from
+  const { asOf, postRoot } = from
   return {
     asOf,
     l1Block: 7n,
     postRoot,
-    preRoots,
+    preRoots: rootsOf(from),
     forced: [],
     rows,
     rowCount: ROWS,

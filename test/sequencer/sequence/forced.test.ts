@@ -6,6 +6,7 @@ import { until } from '../support/until.ts'
 import { forcedQueue } from '../../support/forcedQueue.ts'
 import { ACTIVE_FROM, hex, localFleet, openLocalLane, sequence, T0, temporaryFolder } from '../localLane.ts'
 import { assertSameAgain, assertSettles, picture, records } from './forcedChecks.ts'
+import { rootsOf } from '../support/roots.ts'
 
 test('a batch takes what is queued before its own rows; positions do not move by it', async () => {
   await using folder = await temporaryFolder()
@@ -101,7 +102,7 @@ test('192 entries a batch, 22 a chunk, and they count towards its size', async (
     )
     await sequence(lane.stage, fleet.rows(50))
     assert.deepEqual(
-      lane.closed.map(({ forced, rowCount, preRoots }) => [forced.entries.length, rowCount, preRoots.length]),
+      lane.closed.map((batch) => [batch.forced.entries.length, batch.rowCount, rootsOf(batch).length]),
       [[192, 44, 11]],
     )
     await lane.stage.closeBatch()

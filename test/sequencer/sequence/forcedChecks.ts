@@ -6,6 +6,7 @@ import type { ClosedBatch } from '../../../sequencer/closedBatch.ts'
 import { readBatchRows, settleBatch } from '../../../sequencer/settleBatch.ts'
 import type { Fleet } from '../../support/fleet.ts'
 import { hex, type LocalLane, openLocalLane } from '../localLane.ts'
+import { rootsOf } from '../support/roots.ts'
 
 /** Records that settle, one for each of `evses`. */
 export function records(fleet: Fleet, evses: readonly number[]): Uint8Array[] {
@@ -31,8 +32,8 @@ export async function assertSettles(lane: LocalLane, rules: LaneRules): Promise<
       settlement.settle(rows, row * 88, true)
     }
     if (roots.length === 0) roots.push(hex(state.root()))
-    assert.deepEqual(batch.preRoots.map(hex), roots, `batch ${batch.index}`)
-    assert.equal(batch.preRoots.length, batch.chunkCount)
+    assert.deepEqual(rootsOf(batch).map(hex), roots, `batch ${batch.index}`)
+    assert.equal(rootsOf(batch).length, batch.chunkCount)
     assert.equal(batch.forcedChunks, Math.ceil(batch.forced.entries.length / 22))
     assert.equal(hex(state.root()), hex(batch.postRoot))
   }
@@ -43,9 +44,18 @@ export async function assertSettles(lane: LocalLane, rules: LaneRules): Promise<
 /** What must be the same after a restart. */
 export function picture({ stage }: LocalLane): unknown {
   const { book } = stage
-  const told = ({ index, asOf, preRoots, postRoot, rowCount, firstPosition, forced }: ClosedBatch) => {
+  const told = (batch: ClosedBatch) => {
+    const { index, asOf, postRoot, rowCount, firstPosition, forced } = batch
     const words = forced.entries.map(({ word }) => word)
-    return { index, asOf, roots: [...preRoots, postRoot].map(hex), rowCount, firstPosition, start: forced.start, words }
+    return {
+      index,
+      asOf,
+      roots: [...rootsOf(batch), postRoot].map(hex),
+      rowCount,
+      firstPosition,
+      start: forced.start,
+      words,
+    }
   }
   return {
     root: hex(book.state.root()),

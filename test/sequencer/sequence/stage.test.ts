@@ -8,6 +8,7 @@ import type { Database, WriteOperation } from '../../../sequencer/store/database
 import { readBatchRows, settleBatch } from '../../../sequencer/settleBatch.ts'
 import { DUPLICATE } from '../../../sequencer/submission.ts'
 import { ACTIVE_FROM, hex, localFleet, openLocalLane, sequence, T0, temporaryFolder } from '../localLane.ts'
+import { rootsOf } from '../support/roots.ts'
 
 test('accepts in order, says what fails, and knows a duplicate by its bytes', async () => {
   await using folder = await temporaryFolder()
@@ -54,7 +55,7 @@ test('is where it was after a restart: same root, same answers, same batches', a
     await lane.stage.closeBatch()
     await sequence(lane.stage, fleet.rows(30))
     root = hex(lane.stage.book.state.root())
-    roots = lane.closed.flatMap((batch) => [...batch.preRoots, batch.postRoot].map(hex))
+    roots = lane.closed.flatMap((batch) => [...rootsOf(batch), batch.postRoot].map(hex))
     assert.deepEqual(
       lane.closed.map((batch) => batch.rowCount),
       [66, 66, 18],
@@ -64,7 +65,7 @@ test('is where it was after a restart: same root, same answers, same batches', a
   assert.equal(hex(lane.stage.book.state.root()), root)
   const closed = [...lane.stage.book.closed.values()]
   assert.deepEqual(
-    closed.flatMap((batch) => [...batch.preRoots, batch.postRoot].map(hex)),
+    closed.flatMap((batch) => [...rootsOf(batch), batch.postRoot].map(hex)),
     roots,
   )
   assert.equal(lane.stage.book.open?.rowCount, 30)
@@ -95,7 +96,7 @@ test('pre-roots are the roots between runs of 22 rows', async () => {
     if (row % 22 === 0) expected.push(hex(state.root()))
     settlement.settle(rows, row * 88, true)
   }
-  assert.deepEqual(batch.preRoots.map(hex), expected)
+  assert.deepEqual(rootsOf(batch).map(hex), expected)
   assert.equal(hex(batch.postRoot), hex(state.root()))
 })
 
