@@ -30,6 +30,13 @@ export interface LaneLeaf {
   readonly position: number
 }
 
+export interface StateCopy {
+  /** Leaves from slot 0 on, 32 bytes each. */
+  readonly evses: Uint8Array
+  readonly contracts: Uint8Array
+  readonly laneLeaf: Uint8Array
+}
+
 const ZERO_NODE = new Uint8Array(NODE_BYTES)
 
 /** Leaves as they were before each write since `beginUndo`, in order; taken back from the newest to the oldest. */
@@ -136,6 +143,22 @@ export class LaneState {
 
   lane(): LaneLeaf {
     return { spentMicro: fromWideSum(this.spent), energyWh: this.energyWh, count: this.count, position: this.position }
+  }
+
+  /** All of it, copied: 32 bytes a slot in use. */
+  copy(): StateCopy {
+    return {
+      evses: this.evses.usedLeaves(),
+      contracts: this.contracts.usedLeaves(),
+      laneLeaf: this.laneLeafBytes(),
+    }
+  }
+
+  /** Of a new state. Whether it comes to the right root is the caller's to check. */
+  restore({ evses, contracts, laneLeaf }: StateCopy): void {
+    this.evses.fill(evses)
+    this.contracts.fill(contracts)
+    this.setLaneLeafBytes(laneLeaf)
   }
 
   /** From here on every change is remembered, until `rollBack` takes them back or `keep` lets them stand. Not nested. */

@@ -76,6 +76,22 @@ export class MerkleTree {
     this.markDirty(index)
   }
 
+  /** Fills a new tree from leaf 0 on, `leaves` being as long as a whole number of them. All-zero leaves stay as they are. */
+  fill(leaves: Uint8Array): void {
+    const count = leaves.length / NODE_BYTES
+    if (count === 0) return
+    this.reserve(count - 1)
+    this.leaves.set(leaves)
+    for (let i = 0; i < count; i++) if (!isZero(this.leaves, i * NODE_BYTES)) this.markDirty(i)
+  }
+
+  /** A copy of the leaves in use: up to the last that is not zero. */
+  usedLeaves(): Uint8Array {
+    let count = this.leaves.length / NODE_BYTES
+    while (count > 0 && isZero(this.leaves, (count - 1) * NODE_BYTES)) count--
+    return this.leaves.slice(0, count * NODE_BYTES)
+  }
+
   /** Root of depth 20, 32 bytes. */
   root(): Uint8Array {
     this.#rehash()
@@ -177,6 +193,11 @@ export class MerkleTree {
     this.#capacityDepth = depth
     this.leaves = levels[0]!
   }
+}
+
+function isZero(leaves: Uint8Array, at: number): boolean {
+  for (let i = at; i < at + NODE_BYTES; i++) if (leaves[i] !== 0) return false
+  return true
 }
 
 // Memory of one native call, and its views by how many nodes it hashes: made once, since a root is computed every 22 records over some

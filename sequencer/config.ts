@@ -143,6 +143,15 @@ const ingressSchema = z.strictObject({
   maxPeerRecords: z.number().int().min(1).default(INGRESS_MAX_PEER_RECORDS).describe('Records in flight of one peer.'),
 })
 
+const storeSchema = z.strictObject({
+  snapshotRows: z
+    .number()
+    .int()
+    .min(0)
+    .default(1_000_000)
+    .describe('Rows between snapshots of a lane, which spare a start the replay of all before; 0: none are written.'),
+})
+
 /** `sequencer.toml`. */
 export const sequencerConfigSchema = z.strictObject({
   dataFolder: z.string().min(1).describe('Journal, transactions, peer key. Losing it loses what is not on L1 yet.'),
@@ -168,6 +177,7 @@ export const sequencerConfigSchema = z.strictObject({
   contracts: contractsConfigSchema,
   transactions: txConfigSchema.prefault({}),
   verify: verifySchema.prefault({}),
+  store: storeSchema.prefault({}),
   batch: batchSchema.prefault({}),
   commit: commitSchema.prefault({}),
   http: httpSchema.prefault({}),

@@ -148,6 +148,7 @@ export async function startSequencer(config: SequencerConfig, options: Sequencer
               maxQueuedRows: MAX_QUEUED_ROWS,
               maxBacklog: config.batch.maxBacklog,
               redateMarginSeconds: config.commit.redateMarginSeconds,
+              snapshotRows: config.store.snapshotRows,
               retryMs: config.commit.retryMs,
             },
             log,

@@ -22,6 +22,10 @@ export interface OrderedLane {
   hold(who: string, reason: string | undefined): void
   setPosted(index: number): void
   redate(firstBatch: number): Promise<boolean>
+  /** What only posting and comparing need of the batch may be forgotten … */
+  dropRoots(index: number): void
+  /** … and is there again in this. */
+  whole(batch: ClosedBatch): Promise<ClosedBatch>
 }
 
 /** What posting needs of the transaction manager. */
@@ -194,7 +198,7 @@ export class Committer {
     if (held?.header.dataHash === header.dataHash && held.header.dataKind === header.dataKind) return true
     if (this.#lookalikes.has(headerHash)) return false
     try {
-      const isOurs = await holdsOurRecords(batch, theirs)
+      const isOurs = await holdsOurRecords(await this.#settings.order.whole(batch), theirs)
       if (!isOurs) this.#lookalikes.add(headerHash)
       return isOurs
     } catch (error) {
@@ -251,7 +255,9 @@ export class Committer {
   async #finalise(update: L1Update): Promise<void> {
     const { deriver, order, onFinal } = this.#settings
     const { live } = deriver.history
-    while (this.#agreed < this.#posted && live[this.#agreed]!.place.blockNumber <= update.final.number) this.#agreed++
+    while (this.#agreed < this.#posted && live[this.#agreed]!.place.blockNumber <= update.final.number) {
+      order.dropRoots(++this.#agreed)
+    }
     while (this.#final < this.#posted && isFinal(live[this.#final]!, update.final)) {
       const index = this.#final + 1
       const batch = order.closedBatch(index)
@@ -312,9 +318,9 @@ export class Committer {
   }
 
   async #post(batch: ClosedBatch, update: L1Update): Promise<void> {
-    const { data, transactions, rollup, log } = this.#settings
+    const { data, order, transactions, rollup, log } = this.#settings
     const parentHash = this.#settings.deriver.history.tip.headerHash
-    const made = await data.prepare(batch)
+    const made = await data.prepare(await order.whole(batch))
     this.#requireUnproven(batch, made)
     const prepared = await this.#prepare(
       batch,

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { L1Client } from '../../l1/client.ts'
 import type { Contracts } from '../../l1/contracts.ts'
 import type { BlobSources } from '../../l1/derive/fetchBlobs.ts'
@@ -21,10 +22,13 @@ import type { Clock } from '../rulesView.ts'
 import { adoptBatch } from '../sequence/adopt.ts'
 import type { LaneBook } from '../sequence/laneBook.ts'
 import type { SequenceMetrics } from '../sequence/metrics.ts'
+import { type LaneSnapshot, readSnapshot } from '../sequence/laneSnapshot.ts'
 import { replayLane } from '../sequence/replay.ts'
+import { SnapshotKeeper } from '../sequence/snapshotKeeper.ts'
 import { SequenceStage } from '../sequence/stage.ts'
 import { loadPrepared } from '../store/commitLog.ts'
 import type { Database } from '../store/database.ts'
+import type { Head } from '../store/headFile.ts'
 import { LaneJournal } from '../store/journal.ts'
 import type { Submission, SubmissionAnswer } from '../submission.ts'
 import type { Verifier } from '../verify/verifier.ts'
@@ -32,6 +36,7 @@ import { FinalLane } from './finalLane.ts'
 import { FinalRules } from './finalRules.ts'
 import { LaneIntake } from './laneIntake.ts'
 import { OperatorWatch } from './operatorWatch.ts'
+import { scrub } from './scrub.ts'
 import { holdsOurRecords, readBatchFromL1, readForcedBatch } from './rebuild.ts'
 import { type SchemeLayout, schemeLayout } from '../../protocol/scheme.ts'
 
@@ -44,6 +49,8 @@ export interface LaneLimits {
   readonly maxBacklog: number
   readonly redateMarginSeconds: number
   readonly retryMs: number
+  /** Rows between snapshots; 0: none. */
+  readonly snapshotRows: number
 }
 
 export interface LaneSettings {
@@ -76,6 +83,10 @@ export class LaneRunner {
   readonly #settings: LaneSettings
   readonly #operator: OperatorWatch
   readonly #prepared: Awaited<ReturnType<typeof loadPrepared>>
+  /** Up to here the start read no entries. */
+  readonly #unread: Head | undefined
+  readonly #stopping = new AbortController()
+  #scrubbing: Promise<void> | undefined
   #committer: Committer | undefined
   #intake: LaneIntake | undefined
   #timer: NodeJS.Timeout | undefined
@@ -92,7 +103,8 @@ export class LaneRunner {
     this.deriver = parts.deriver
     this.#prepared = parts.prepared
     this.#earlier = parts.events
-    this.final = new FinalLane(parts.rules.rules, parts.journal)
+    this.final = parts.final
+    this.#unread = parts.snapshot?.head
     const { limits, client, contracts } = settings
     this.receipts = parts.receipts
     this.stage = new SequenceStage({
@@ -103,6 +115,7 @@ export class LaneRunner {
       domain: parts.domain,
       clock: settings.clock,
       receipts: parts.receipts,
+      snapshots: parts.snapshots,
       openedAsOf: parts.deriver.history.genesis.header.asOf,
       aheadSeconds: limits.aheadSeconds,
       maxAgeSeconds: limits.maxAgeSeconds,
@@ -145,7 +158,16 @@ export class LaneRunner {
     try {
       const startedAt = performance.now()
       const openedAsOf = genesis.header.asOf
-      const book = await replayLane({ journal, rules: rules.rules, domain, openedAsOf, now: clock.now() })
+      const keeper = (name: string): SnapshotKeeper =>
+        new SnapshotKeeper({
+          path: join(database.folder, `${name}-${lane}`),
+          everyRows: settings.limits.snapshotRows,
+          log,
+        })
+      const snapshots = keeper('snapshot')
+      const saved = await snapshots.load()
+      const snapshot = saved && readSnapshot(saved, lane)
+      const book = await replayLane({ journal, rules: rules.rules, domain, openedAsOf, now: clock.now(), snapshot })
       const prepared = await loadPrepared(database, lane)
       const receipts = new ReceiptDesk({
         lane,
@@ -159,7 +181,13 @@ export class LaneRunner {
         log: log.child({ stage: 'receipts' }),
         metrics: settings.metrics?.receipts,
       })
-      const parts = { domain, rules, journal, deriver, book, prepared, events, receipts }
+      const final = await FinalLane.open({
+        rules: rules.rules,
+        journal,
+        snapshots: keeper('final'),
+        closed: (index) => book.closed.get(index),
+      })
+      const parts = { domain, rules, journal, deriver, book, prepared, events, receipts, snapshots, snapshot, final }
       await rebuild(settings, parts)
       log.info(
         { lane, batches: book.lastIndex, positions: book.state.position, replayMs: performance.now() - startedAt },
@@ -217,6 +245,12 @@ export class LaneRunner {
       onFault,
     })
     this.#timer = setInterval(() => this.stage.tick(), 1_000)
+    if (this.#unread !== undefined) {
+      const { signal } = this.#stopping
+      this.#scrubbing = scrub(this.journal, this.#unread, { log, signal }).catch((error: unknown) => {
+        if (!signal.aborted) onFault(error)
+      })
+    }
   }
 
   async onL1(update: L1Update): Promise<void> {
@@ -252,9 +286,12 @@ export class LaneRunner {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer)
+    this.#stopping.abort()
+    await this.#scrubbing
     await this.stage.stop()
     await this.receipts.flush()
     await this.#committer?.stop()
+    await this.final.close()
     this.journal.close()
   }
 }
@@ -277,6 +314,9 @@ interface LaneParts {
   readonly prepared: Awaited<ReturnType<typeof loadPrepared>>
   readonly receipts: ReceiptDesk
   readonly events: readonly LaneEvent[]
+  readonly snapshots: SnapshotKeeper
+  readonly snapshot: LaneSnapshot | undefined
+  readonly final: FinalLane
 }
 
 /** Rebuilds what L1 holds and the journal does not, up to the first false batch: that one will fall. */

@@ -134,6 +134,14 @@ export class LaneBook {
     return batch
   }
 
+  /** The batch's roots are not needed any more, or not soon. */
+  dropRoots(index: number): void {
+    const batch = this.closed.get(index)
+    if (batch !== undefined && batch.preRoots.length > 0) {
+      this.closed.set(index, { ...batch, preRoots: new Uint8Array() })
+    }
+  }
+
   /** The closed batch that holds the record at `position`; undefined while it is open. */
   batchAt(position: number): ClosedBatch | undefined {
     if (this.open !== undefined && position >= this.open.firstPosition) return undefined

@@ -12,9 +12,11 @@ import {
   verdictOf,
 } from '../store/entry.ts'
 import type { ForcedRun } from '../store/forcedRun.ts'
+import type { Head } from '../store/headFile.ts'
 import type { LaneJournal, Revision } from '../store/journal.ts'
 import { judgeAggregates } from './keptAggregates.ts'
 import { LaneBook } from './laneBook.ts'
+import { isCurrent, type LaneSnapshot, restoreBook } from './laneSnapshot.ts'
 import { Revisions } from './revisions.ts'
 
 export interface ReplayInput {
@@ -25,6 +27,8 @@ export interface ReplayInput {
   /** `asOf` of the lane's header 0. */
   readonly openedAsOf: number
   readonly now: number
+  /** Where to begin instead of at the first entry, if it still holds. */
+  readonly snapshot?: LaneSnapshot | undefined
   /** Where the lane would stand if these were appended next; their roots are not looked at. */
   readonly proposed?: readonly Revision[]
 }
@@ -32,12 +36,14 @@ export interface ReplayInput {
 /** Computes where a lane stands from its journal alone. Throws DATA_CORRUPTED rather than reach a state that was never acknowledged. */
 export async function replayLane(input: ReplayInput): Promise<LaneBook> {
   const { journal, rules, domain, openedAsOf, now, proposed = [] } = input
-  const book = new LaneBook(journal.lane, rules, openedAsOf)
   const written = await journal.revisions()
-  const revisions = new Revisions([...written, ...proposed])
+  const all = [...written, ...proposed]
+  const start = await startOf(input, all)
+  const book = start?.book ?? new LaneBook(journal.lane, rules, openedAsOf)
+  const revisions = new Revisions(all)
   const replay = new Replay(book, { revisions, written: journal.length, now, domain })
-  let revisionsSeen = 0
-  for await (const { sequence, entry } of journal.read()) {
+  let revisionsSeen = start === undefined ? 0 : written.filter(({ sequence }) => sequence <= start.head.sequence).length
+  for await (const { sequence, entry } of journal.read(start?.head)) {
     switch (entry.kind) {
       case EntryKind.OPENED:
         replay.opened(entry, sequence)
@@ -64,6 +70,19 @@ export async function replayLane(input: ReplayInput): Promise<LaneBook> {
   }
   replay.end()
   return book
+}
+
+/** The snapshot, when it is of this very journal: of an entry whose hash it knows. */
+async function startOf(
+  { journal, rules, openedAsOf, now, snapshot }: ReplayInput,
+  revisions: readonly Revision[],
+): Promise<{ book: LaneBook; head: Head } | undefined> {
+  if (snapshot === undefined || !isCurrent(snapshot, revisions)) return undefined
+  const { head } = snapshot
+  const hash = await journal.hashOf(head.sequence)
+  if (hash === undefined || Buffer.compare(hash, head.hash) !== 0) return undefined
+  const book = restoreBook(snapshot, { rules, openedAsOf, now })
+  return book && { book, head }
 }
 
 class Replay {

@@ -1,4 +1,5 @@
 import { FORCED_BATCH_ENTRIES, FORCED_DUE_SECONDS } from '../../protocol/limits.ts'
+import type { ClosedBatch } from '../closedBatch.ts'
 import type { ForcedEntry } from '../forced.ts'
 import type { RulesView } from '../rulesView.ts'
 import { EntryKind, type InsertedEntry, type JournalEntry, type RedatedEntry } from '../store/entry.ts'
@@ -94,6 +95,16 @@ export async function reviseForTheirs(input: ReviseInput, theirs: ForcedBatch): 
   const isTrue =
     batch !== undefined && Buffer.compare(batch.postRoot, postRoot) === 0 && statesOurRoots(theirs.preRoots, batch)
   return isTrue ? { entries: revisions, book: revised } : 'false'
+}
+
+/** Roots of batch `first` and of those behind it, where they were dropped; returns that batch. Replays the lane from its first entry. */
+export async function recallRoots({ book, ...input }: ReviseInput, first: number): Promise<ClosedBatch> {
+  const { journal, view, domain, openedAsOf, now } = input
+  const { closed } = await replayLane({ journal, rules: view.rules, domain, openedAsOf, now })
+  for (let index = first; index <= book.lastIndex; index++) {
+    book.closed.set(index, { ...book.closed.get(index)!, preRoots: closed.get(index)!.preRoots })
+  }
+  return book.closed.get(first)!
 }
 
 /** All known entries from batch `firstBatch` on, if it leaves one behind that is on its way to being due; else none. */

@@ -11,10 +11,19 @@ import type { Refusal } from '../submission.ts'
 import { Answers } from './answers.ts'
 import { chooseAsOf } from './dating.ts'
 import { markDuplicates } from './duplicates.ts'
+import { snapshotParts, takeSnapshot } from './laneSnapshot.ts'
 import type { LaneBook } from './laneBook.ts'
 import type { SequenceMetrics } from './metrics.ts'
 import { type MicroBatch, MicroBatchBuilder } from './microBatch.ts'
-import { type ForcedBatch, type Revised, type ReviseInput, reviseDates, reviseForTheirs } from './revise.ts'
+import {
+  type ForcedBatch,
+  type Revised,
+  type ReviseInput,
+  recallRoots,
+  reviseDates,
+  reviseForTheirs,
+} from './revise.ts'
+import type { SnapshotKeeper } from './snapshotKeeper.ts'
 import { newWork, type QueuedWork, type Work } from './work.ts'
 
 export interface SequenceSettings {
@@ -38,6 +47,8 @@ export interface SequenceSettings {
   readonly maxBacklog: number
   readonly log: Logger
   readonly metrics?: SequenceMetrics | undefined
+  /** Where the book is kept now and then, so that a start need not replay everything. */
+  readonly snapshots?: SnapshotKeeper | undefined
   /** Told of each closed batch, durable. */
   readonly onClosed: (batch: ClosedBatch) => void
   /** Something that must not happen: the service has to stop. */
@@ -178,6 +189,18 @@ export class SequenceStage {
     })
   }
 
+  /** L1 holds the batch for good, unless it is proven false: its roots can be computed again if that happens to one before it. */
+  dropRoots(index: number): void {
+    this.#book.dropRoots(index)
+  }
+
+  /** The batch with its roots. When they were dropped, the whole lane is replayed. */
+  whole(batch: ClosedBatch): Promise<ClosedBatch> {
+    if (batch.preRoots.length > 0) return Promise.resolve(batch)
+    this.#settings.log.warn({ batch: batch.index }, 'roots of a batch that was posted long ago are computed again')
+    return this.#exclusive(() => recallRoots(this.#reviseInput(), batch.index))
+  }
+
   /** Resolves when everything enqueued before has been answered. */
   async drain(): Promise<void> {
     while (this.#queue.length > 0 || this.#running !== undefined || this.#answers.waiting) {
@@ -192,6 +215,11 @@ export class SequenceStage {
     await this.#running
     await this.#answers.settled()
     for (const work of this.#queue.splice(0)) work.resolve({ refusal: this.refusal()! })
+    await this.#settings.snapshots?.close(() => this.#snapshot())
+  }
+
+  #snapshot(): AsyncIterable<Uint8Array> {
+    return snapshotParts(takeSnapshot(this.#book, this.#settings.journal.head))
   }
 
   async #close(): Promise<void> {
@@ -329,6 +357,7 @@ export class SequenceStage {
     }
     this.#book.state.keep()
     this.#settings.metrics?.forced(micro.forced)
+    this.#settings.snapshots?.wrote(micro.accepted, () => this.#snapshot())
     for (const batch of micro.closed) this.#settings.onClosed(batch)
   }
 

@@ -63,6 +63,11 @@ export class LaneJournal {
     }
   }
 
+  /** The newest entry; sequence 0 when there is none. */
+  get head(): Head {
+    return this.#head
+  }
+
   /** Sequence of the newest entry; 0 when there is none. */
   get length(): number {
     return this.#head.sequence
@@ -111,11 +116,10 @@ export class LaneJournal {
     await this.#database.write(operations)
   }
 
-  /** Every entry in order, each checked against the one before and the last against the head. */
-  async *read(): AsyncIterable<SequencedEntry> {
-    const head = this.#head
-    let { sequence, hash } = EMPTY_HEAD
-    const from = tableKey(Table.ENTRY, this.lane)
+  /** Every entry behind `after` up to `head` in order, each checked against the one before and the last against the head. */
+  async *read(after: Head = EMPTY_HEAD, head: Head = this.#head): AsyncIterable<SequencedEntry> {
+    let { sequence, hash } = after
+    const from = numberedKey(Table.ENTRY, this.lane, sequence + 1)
     for await (const [key, value] of this.#database.entries(from, tableKey(Table.ENTRY, this.lane + 1))) {
       if (sequence === head.sequence) break
       const opened = openEntry(value, this.#place(sequence + 1), hash)
@@ -129,6 +133,12 @@ export class LaneJournal {
     if (sequence !== head.sequence || Buffer.compare(hash, head.hash) !== 0) {
       throw dataCorrupted(`lane ${this.lane}'s journal ends at entry ${sequence}, its head is ${head.sequence}`)
     }
+  }
+
+  /** Of an entry, by its own bytes; undefined when there is none. */
+  async hashOf(sequence: number): Promise<Bytes | undefined> {
+    const value = await this.#database.get(numberedKey(Table.ENTRY, this.lane, sequence))
+    return value?.slice(-HASH_BYTES)
   }
 
   /** Entries `from` … `to`, chained to the entry before `from` only by its stated hash; a whole `read` has checked them before. */

@@ -10,7 +10,9 @@ import type { ClosedBatch } from '../../sequencer/closedBatch.ts'
 import type { ForcedEntry } from '../../sequencer/forced.ts'
 import { ReceiptDesk } from '../../sequencer/receipts/receiptDesk.ts'
 import { accountSigner, type ReceiptSigner } from '../../sequencer/receipts/signer.ts'
+import { readSnapshot } from '../../sequencer/sequence/laneSnapshot.ts'
 import { replayLane } from '../../sequencer/sequence/replay.ts'
+import { SnapshotKeeper } from '../../sequencer/sequence/snapshotKeeper.ts'
 import { SequenceStage } from '../../sequencer/sequence/stage.ts'
 import { type Database, openDatabase } from '../../sequencer/store/database.ts'
 import { LaneJournal } from '../../sequencer/store/journal.ts'
@@ -53,6 +55,7 @@ export async function openLocalLane(
     wrap?: (database: Database) => Database
     forced?: readonly ForcedEntry[]
     signer?: ReceiptSigner
+    snapshotRows?: number
   } = {},
 ): Promise<LocalLane> {
   const opened = await openDatabase(folder, OWNER)
@@ -62,7 +65,12 @@ export async function openLocalLane(
     const journal = await LaneJournal.open(database, { lane: 0, layout: rules.layout })
     const clock = { seconds: options.seconds ?? T0 + 3600 }
     const view = { rules, finalTime: clock.seconds - 60, finalBlock: 7n, forced: options.forced ?? [] }
-    const book = await replayLane({ journal, rules, domain, openedAsOf: ACTIVE_FROM, now: clock.seconds })
+    const log = silentLogger()
+    const path = join(folder, 'snapshot-0')
+    const snapshots = new SnapshotKeeper({ path, everyRows: options.snapshotRows ?? 0, log })
+    const saved = await snapshots.load()
+    const snapshot = saved && readSnapshot(saved, 0)
+    const book = await replayLane({ journal, rules, domain, openedAsOf: ACTIVE_FROM, now: clock.seconds, snapshot })
     const closed: ClosedBatch[] = []
     const faults: unknown[] = []
     const receipts = new ReceiptDesk({
@@ -85,6 +93,7 @@ export async function openLocalLane(
       domain,
       clock: { now: () => clock.seconds },
       receipts,
+      snapshots,
       openedAsOf: ACTIVE_FROM,
       aheadSeconds: 60,
       maxAgeSeconds: 60,
