@@ -1,40 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { LaneRules } from '../../../protocol/laneRules.ts'
-import { LaneState } from '../../../protocol/laneState.ts'
 import { Outcome } from '../../../protocol/outcome.ts'
-import { Settlement } from '../../../protocol/settlement.ts'
 import type { ForcedEntry } from '../../../sequencer/forced.ts'
-import type { ForcedBatch } from '../../../sequencer/sequence/revise.ts'
-import { settleBatch } from '../../../sequencer/settleBatch.ts'
 import { forcedQueue } from '../../support/forcedQueue.ts'
-import { ACTIVE_FROM, type LocalLane, localFleet, openLocalLane, sequence, T0, temporaryFolder } from '../localLane.ts'
+import { ACTIVE_FROM, localFleet, openLocalLane, sequence, T0, temporaryFolder } from '../localLane.ts'
 import { until } from '../support/until.ts'
 import { assertSameAgain, assertSettles, picture, records } from './forcedChecks.ts'
-
-/** What a stranger would post on top of our batch `index` − 1, and what L1 makes of it. */
-async function strangersBatch(
-  lane: LocalLane,
-  rules: LaneRules,
-  options: { index: number; asOf: number; count: number },
-): Promise<ForcedBatch> {
-  const { index, asOf, count } = options
-  const state = new LaneState()
-  let start = 0
-  for (const batch of lane.stage.book.closed.values()) {
-    if (batch.index >= index) break
-    await settleBatch(state, rules, lane.journal, batch)
-    start = batch.forced.start + batch.forced.entries.length
-  }
-  const entries = lane.view.forced.slice(start, start + count)
-  const preRoots: Uint8Array[] = []
-  const settlement = new Settlement(state, rules, asOf)
-  for (const [i, { record }] of entries.entries()) {
-    if (i % 22 === 0) preRoots.push(state.root())
-    settlement.settleForced(record, 0)
-  }
-  return { index, asOf, l1Block: 9n, preRoots, postRoot: state.root(), start, entries, submittedAt: asOf + 1 }
-}
+import { strangersBatch } from './strangersBatch.ts'
 
 test("ours follow somebody else's batch of forced records: positions stay, what it consumed is not consumed again", async () => {
   await using folder = await temporaryFolder()

@@ -22,7 +22,9 @@ import {
   T0,
   temporaryFolder,
 } from '../localLane.ts'
+import { until } from '../support/until.ts'
 import { records } from './forcedChecks.ts'
+import { strangersBatch } from './strangersBatch.ts'
 
 /** All that must be the same whichever way a lane started; bytes as hex. */
 function picture({ stage: { book } }: LocalLane): unknown {
@@ -39,10 +41,14 @@ function plain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, plain(inner)]))
 }
 
-async function fromSnapshotAndFromTheStart(folder: string, rules: LaneRules): Promise<[unknown, unknown]> {
+async function fromSnapshotAndFromTheStart(
+  folder: string,
+  rules: LaneRules,
+  seconds = T0 + 3600,
+): Promise<[unknown, unknown]> {
   const pictures: unknown[] = []
   for (const snapshotRows of [1_000_000, 0]) {
-    await using lane = await openLocalLane(folder, rules, { maxBatchRows: 66, snapshotRows })
+    await using lane = await openLocalLane(folder, rules, { maxBatchRows: 66, snapshotRows, seconds })
     pictures.push(picture(lane))
   }
   return [pictures[0], pictures[1]]
@@ -89,6 +95,38 @@ test('a lane that starts from its snapshot is the lane that is replayed from its
     { numRuns: 40 },
   )
   assert.ok(read > 20, `${read} of the runs had a snapshot`)
+})
+
+test('a snapshot from before a revision of what it holds is of no use; one from after it holds the no-ops that came of it', async () => {
+  await using folder = await temporaryFolder()
+  const fleet = localFleet()
+  const rules = fleet.rules(ACTIVE_FROM)
+  const path = join(folder.path, 'snapshot-0')
+  const options = { maxBatchRows: 22, snapshotRows: 20, seconds: T0 + 7200 }
+  let queue: ForcedEntry[] = []
+  {
+    await using lane = await openLocalLane(folder.path, rules, { ...options, seconds: T0 + 3600 })
+    await sequence(lane.stage, fleet.rows(30))
+    await until(() => existsSync(path))
+    lane.clock.seconds = options.seconds
+    lane.view.finalTime = options.seconds - 60
+    queue = forcedQueue(records(fleet, [0]), T0 + 3000)
+    lane.view.forced = queue
+    const theirs = await strangersBatch(lane, rules, { index: 1, asOf: options.seconds - 10, count: 1 })
+    assert.equal(await lane.stage.insert(theirs), 'inserted')
+    assert.ok(lane.stage.book.noOps.size > 0)
+  }
+  const saved = readSnapshot((await readSnapshotFile(path))!, 0)!
+  assert.deepEqual([saved.forced.length, saved.noOps.length], [0, 0])
+  const [quick, whole] = await fromSnapshotAndFromTheStart(folder.path, rules, options.seconds)
+  assert.deepEqual(quick, whole)
+  {
+    await using lane = await openLocalLane(folder.path, rules, { ...options, forced: queue })
+    await sequence(lane.stage, fleet.rows(30))
+  }
+  assert.ok(readSnapshot((await readSnapshotFile(path))!, 0)!.noOps.length > 0)
+  const [quickAgain, wholeAgain] = await fromSnapshotAndFromTheStart(folder.path, rules, options.seconds)
+  assert.deepEqual(quickAgain, wholeAgain)
 })
 
 /** Some batches, an open one, and a snapshot of it all, and rows behind it. */
