@@ -1,6 +1,6 @@
 import type { Logger } from '../../runtime/log.ts'
 import { pause } from '../../runtime/wait.ts'
-import type { Head } from '../store/headFile.ts'
+import type { Head } from '../../runtime/headFile.ts'
 import type { LaneJournal } from '../store/journal.ts'
 
 /** A fifth of a core: what was skipped at the start is looked through without anybody waiting for it. */

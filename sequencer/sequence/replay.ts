@@ -12,7 +12,7 @@ import {
   verdictOf,
 } from '../store/entry.ts'
 import type { ForcedRun } from '../store/forcedRun.ts'
-import type { Head } from '../store/headFile.ts'
+import type { Head } from '../../runtime/headFile.ts'
 import type { LaneJournal, Revision } from '../store/journal.ts'
 import { judgeAggregates } from './keptAggregates.ts'
 import { LaneBook } from './laneBook.ts'
