@@ -1,8 +1,16 @@
 import { OcmfError, shown } from './ocmfError.ts'
 
 /** Powers of ten from the unit to 10^-3 Wh. Case tells mWh from MWh; for the others it does not matter. */
-const EXPONENTS: Readonly<Record<string, number>> = { mWh: 0, Wh: 3, kWh: 6, MWh: 9 }
-const ANY_CASE: Readonly<Record<string, string>> = { wh: 'Wh', kwh: 'kWh' }
+const EXPONENTS = new Map([
+  ['mWh', 0],
+  ['Wh', 3],
+  ['kWh', 6],
+  ['MWh', 9],
+])
+const ANY_CASE = new Map([
+  ['wh', 3],
+  ['kwh', 6],
+])
 
 /** More digits than any register has. */
 const MAX_DIGITS = 40
@@ -12,7 +20,7 @@ const MAX_DIGITS = 40
  * @throws OcmfError OCMF_UNREADABLE: no decimal, negative, an unknown unit, or above 2^53 − 1
  */
 export function floorMilliWh(decimal: string, unit: string): number {
-  const exponent = EXPONENTS[unit] ?? EXPONENTS[ANY_CASE[unit.toLowerCase()] ?? '']
+  const exponent = EXPONENTS.get(unit) ?? ANY_CASE.get(unit.toLowerCase())
   if (exponent === undefined) throw unreadable(`unit ${shown(unit)} is no unit of energy`)
   const match = /^\+?([0-9]+)(?:[.,]([0-9]*))?(?:[eE]([+-]?[0-9]{1,3}))?$/.exec(decimal.trim())
   if (match === null || decimal.length > MAX_DIGITS)
