@@ -5,6 +5,7 @@ import { latency } from './latency.ts'
 import { p256HttpBinary, p256HttpJson, p256Libp2p } from './p256.ts'
 import { proverReplay } from './proverReplay.ts'
 import { restart } from './restart.ts'
+import { restartSnapshot } from './restartSnapshot.ts'
 import { settleJournal100k, settleJournal1m } from './settleJournal.ts'
 
 /** In the order in which they run. */
@@ -18,5 +19,6 @@ export const benchmarks: readonly Benchmark[] = [
   batchBuild,
   proverReplay,
   restart,
+  restartSnapshot,
   latency,
 ]

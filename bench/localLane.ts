@@ -10,6 +10,7 @@ import { ReceiptDesk } from '../sequencer/receipts/receiptDesk.ts'
 import { accountSigner } from '../sequencer/receipts/signer.ts'
 import { sequenceMetrics } from '../sequencer/sequence/metrics.ts'
 import { replayLane } from '../sequencer/sequence/replay.ts'
+import type { SnapshotKeeper } from '../sequencer/sequence/snapshotKeeper.ts'
 import { SequenceStage } from '../sequencer/sequence/stage.ts'
 import { openDatabase } from '../sequencer/store/database.ts'
 import { LaneJournal } from '../sequencer/store/journal.ts'
@@ -31,7 +32,10 @@ export interface LocalLane extends AsyncDisposable {
 }
 
 /** A lane's writer over a store on disk as a sequencer wires it, with L1 left out: rules in memory, closed batches taken as posted. */
-export async function openLocalLane(workload: Workload, options: { maxBatchRows: number }): Promise<LocalLane> {
+export async function openLocalLane(
+  workload: Workload,
+  options: { maxBatchRows: number; snapshots?: (folder: string) => SnapshotKeeper },
+): Promise<LocalLane> {
   const folder = await mkdtemp(join(tmpdir(), 'backfeed-bench-'))
   const database = await openDatabase(folder, OWNER)
   const journal = await LaneJournal.open(database, { lane: LANE, layout: workload.rules.layout })
@@ -59,6 +63,7 @@ export async function openLocalLane(workload: Workload, options: { maxBatchRows:
     view,
     clock,
     receipts,
+    snapshots: options.snapshots?.(folder),
     domain,
     openedAsOf: ACTIVE_FROM,
     aheadSeconds: defaults.batch.asOfAheadSeconds,
