@@ -14,7 +14,7 @@ import { OcppCommands } from './commands.ts'
 import { OCPP_VERSIONS, type OcppConfig, type OcppVersion } from './config.ts'
 import { answer2 } from './handlers2.ts'
 import { answer16 } from './handlers16.ts'
-import { knownStations } from './knownStations.ts'
+import { checkStationsOfEvses, knownStations } from './knownStations.ts'
 import { CLOSE_TIMEOUT_MS, MAX_UNREAD_BYTES } from './limits.ts'
 import { type Listener, listenForStations } from './listener.ts'
 import { ocppMetrics } from './metrics.ts'
@@ -62,7 +62,7 @@ export function openOcpp(config: OcppConfig, deps: OcppDeps): Ocpp {
   const log = deps.log.child({ source: 'ocpp' })
   const metrics = ocppMetrics(deps.metrics)
   const problems = new Problems(now)
-  const stations = knownStations(config, directory)
+  const stations = knownStations(config)
   const registry = new StationRegistry({ stations, clockLimitMs: config.clockLimitMs, now })
   const store = new TransactionStore(deps.store, now)
   const session = (station: string): StationSession | undefined => registry.session(station)
@@ -222,6 +222,7 @@ export function openOcpp(config: OcppConfig, deps: OcppDeps): Ocpp {
     },
     status,
     async start() {
+      checkStationsOfEvses(stations, directory) // which has been read from L1 by now
       await store.load()
       listeners = await listenForStations(config, (request, socket, head) =>
         server.handleUpgrade(request, socket, head),

@@ -8,7 +8,7 @@ import { parsePasswordHash, readPasswordsFile } from './passwords.ts'
  * Who may connect and how, checked as a whole: what is missing is said at the start and not when a station knocks.
  * @throws BackfeedError CONFIG_INVALID naming the key; CONFIG_UNREADABLE, ERR_AUTH_EXPIRED for the passwords file
  */
-export function knownStations(config: OcppConfig, directory: Directory): Map<string, KnownStation> {
+export function knownStations(config: OcppConfig): Map<string, KnownStation> {
   const passwords =
     config.passwordsFile === undefined ? new Map<string, string>() : readPasswordsFile(config.passwordsFile)
   const stations = new Map<string, KnownStation>()
@@ -40,12 +40,16 @@ export function knownStations(config: OcppConfig, directory: Directory): Map<str
     const { id, discharge, variables } = entry
     stations.set(id, { id, securityProfile, passwordHash, discharge, variables })
   }
+  return stations
+}
+
+/** @throws BackfeedError CONFIG_INVALID: an EVSE's station may not connect */
+export function checkStationsOfEvses(stations: ReadonlyMap<string, KnownStation>, directory: Directory): void {
   for (const { name, ocpp } of directory.evses) {
     if (ocpp !== undefined && !stations.has(ocpp.station)) {
       throw invalid(`EVSE ${name}: its station ${ocpp.station} is not in ocpp.stations`)
     }
   }
-  return stations
 }
 
 function invalid(message: string): BackfeedError {

@@ -16,6 +16,8 @@ export const MAX_COUNTED = 16_384
 export const MAX_TRANSACTIONS = 256
 /** Messages of a transaction that came before its EVSE was known: authorised, plugged in, and a few more. */
 export const MAX_EARLY_EVENTS = 16
+/** And they are kept as they came, in one value of the store. */
+export const MAX_EARLY_CHARS = 262_144
 /** OCPP 1.6 has no sequence numbers. Contents of so many messages are remembered to know a repeat; stations repeat the last. */
 export const MAX_REMEMBERED_CONTENTS = 16
 /** Different problems shown in the status: beyond that an operator reads the log. */

@@ -89,14 +89,31 @@ export function rpcError(
 
 let made21: ReturnType<typeof createValidator> | undefined
 
-/** ocpp-rpc looks for `urn:X.req` and `urn:X.conf`, but its schemas of 2.1 are named `urn:XRequest` and `urn:XResponse`. */
+/**
+ * ocpp-rpc looks for `urn:X.req` and `urn:X.conf`, but its schemas of 2.1 are named `urn:XRequest` and `urn:XResponse`. They also say of
+ * lists of words which further properties they may have, at which Ajv complains to the console.
+ */
 export function validator21(): ReturnType<typeof createValidator> {
   if (made21 !== undefined) return made21
-  const schemas = createRequire(import.meta.url)('ocpp-rpc/lib/schemas/ocpp2_1.json') as { $id: string }[]
-  const renamed = schemas.map((schema) => ({
+  const schemas = createRequire(import.meta.url)('ocpp-rpc/lib/schemas/ocpp2_1.json') as Schema[]
+  const renamed = schemas.map(({ definitions = {}, ...schema }) => ({
     ...schema,
     $id: schema.$id.replace(/Request$/, '.req').replace(/Response$/, '.conf'),
+    definitions: Object.fromEntries(
+      Object.entries(definitions).map(([name, definition]) => [name, tidied(definition)]),
+    ),
   }))
   made21 = createValidator('ocpp2.1', renamed)
   return made21
+}
+
+interface Schema {
+  readonly $id: string
+  readonly definitions?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+}
+
+function tidied({ additionalProperties, ...definition }: Readonly<Record<string, unknown>>): object {
+  return additionalProperties === undefined || definition.type !== 'object'
+    ? definition
+    : { ...definition, additionalProperties }
 }

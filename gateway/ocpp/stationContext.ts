@@ -99,10 +99,11 @@ export function sendMeasured(
 ): void {
   if (Number.isNaN(atMs)) return
   const ageMs = Math.max(0, context.now() - atMs)
-  for (const evse of context.directory.evses) {
+  // Said of the whole station (EVSE 0 or none): it holds for each of its EVSEs.
+  const one = evseId === undefined || evseId === 0 ? undefined : context.directory.atStation(session.id, evseId)
+  const evses = evseId === undefined || evseId === 0 ? context.directory.evses : one === undefined ? [] : [one]
+  for (const evse of evses) {
     if (evse.ocpp?.station !== session.id || evse.telemetry !== 'ocpp') continue
-    // Said of the whole station (EVSE 0 or none): it holds for each of its EVSEs.
-    if (evseId !== undefined && evseId !== 0 && evse.ocpp.evseId !== evseId) continue
     context.telemetry(evse.name, { ...measured, atMs: context.monotonicMs() - ageMs })
   }
 }

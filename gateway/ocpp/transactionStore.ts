@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { EdgeStore, StoreOp } from '../../evse/store/edgeStore.ts'
+import { keyText } from '../../evse/store/keys.ts'
 import { BackfeedError } from '../../runtime/errors.ts'
 import { MAX_TRANSACTIONS } from './limits.ts'
 import type { ReadingGroup } from './reading.ts'
@@ -9,6 +11,7 @@ import type { ReadingGroup } from './reading.ts'
 const ROW_PREFIX = 'ocpp/tx/'
 const INTERVAL_PREFIX = 'ocpp/interval/'
 const LAST_ID_KEY = 'ocpp/lastId16'
+const MAX_PLAIN_KEY_CHARS = 96
 
 const eventSchema = z.strictObject({
   kind: z.enum(['STARTED', 'UPDATED', 'ENDED']),
@@ -72,7 +75,7 @@ export class TransactionStore {
       this.#rows(row.station).set(row.transaction, row)
     }
     for await (const [key, value] of this.#store.entries(INTERVAL_PREFIX)) {
-      this.#totals.set(key.slice(INTERVAL_PREFIX.length), readNumber(key, value))
+      this.#totals.set(decodeURIComponent(key.slice(INTERVAL_PREFIX.length)), readNumber(key, value))
     }
     const last = await this.#store.get(LAST_ID_KEY)
     if (last !== undefined) this.#lastId16 = readNumber(LAST_ID_KEY, last)
@@ -110,7 +113,8 @@ export class TransactionStore {
     const forgotten = rows.has(row.transaction) || rows.size < MAX_TRANSACTIONS ? undefined : oldest(rows.values())
     const ops: StoreOp[] = [{ key: rowKey(touched), value: Buffer.from(JSON.stringify(touched)) }, ...alsoOps]
     if (forgotten !== undefined) ops.push({ key: rowKey(forgotten), value: undefined })
-    if (total !== undefined) ops.push({ key: INTERVAL_PREFIX + total.evse, value: Buffer.from(String(total.milliWh)) })
+    if (total !== undefined)
+      ops.push({ key: INTERVAL_PREFIX + keyText(total.evse), value: Buffer.from(String(total.milliWh)) })
     await this.#store.write(ops)
     rows.set(touched.transaction, touched)
     if (forgotten !== undefined) rows.delete(forgotten.transaction)
@@ -139,8 +143,11 @@ export class TransactionStore {
   }
 }
 
+/** A transaction's id may be 36 characters of any script: what gets too long for a key is hashed. */
 function rowKey({ station, transaction }: TransactionRow): string {
-  return `${ROW_PREFIX}${station}/${encodeURIComponent(transaction)}`
+  const text = keyText(transaction)
+  const name = text.length <= MAX_PLAIN_KEY_CHARS ? text : `#${createHash('sha256').update(transaction).digest('hex')}`
+  return `${ROW_PREFIX}${keyText(station)}/${name}`
 }
 
 function oldest(rows: Iterable<TransactionRow>): TransactionRow | undefined {

@@ -1,7 +1,7 @@
 import type { MeterEvent, MeterEventSink, MeterSample } from '../../evse/metering/meterEvent.ts'
 import type { Contract, Directory, EdgeEvse } from '../fleet/directory.ts'
 import type { JudgeSignedValue } from '../ocmf/signedValue.ts'
-import { MAX_EARLY_EVENTS } from './limits.ts'
+import { MAX_EARLY_CHARS, MAX_EARLY_EVENTS } from './limits.ts'
 import { readSamples, type SampleDraft } from './meterSamples.ts'
 import type { OcppMetrics } from './metrics.ts'
 import type { ReadingGroup } from './reading.ts'
@@ -77,11 +77,11 @@ export class Transactions {
     const row = before ?? emptyRow(message.station, message.transaction)
     const { kind, seqNo, atMs, offline, groups } = message
     const isRepeat = row.early.some((early) => early.seqNo === seqNo && early.atMs === atMs)
-    if (!isRepeat && row.early.length >= MAX_EARLY_EVENTS) {
-      throw rpcError('PropertyConstraintViolation', 'no message of this transaction has named its EVSE yet')
-    }
     const event: EarlyEvent = { kind, seqNo, atMs, offline, groups: [...groups] }
     const early = isRepeat ? row.early : [...row.early, event]
+    if (early.length > MAX_EARLY_EVENTS || JSON.stringify(early).length > MAX_EARLY_CHARS) {
+      throw rpcError('PropertyConstraintViolation', 'no message of this transaction has named its EVSE yet')
+    }
     await this.#deps.store.put(withToken({ ...row, early }, message.token))
   }
 

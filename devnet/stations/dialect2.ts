@@ -1,0 +1,78 @@
+import { type Dialect, isoTime, type StationSample, type TransactionStep, wattHours } from './dialect.ts'
+
+const TRIGGERS: Readonly<Record<TransactionStep, string>> = {
+  Started: 'Authorized',
+  Updated: 'MeterValuePeriodic',
+  Ended: 'EVDeparted',
+}
+
+/** OCPP 2.0.1 and 2.1. */
+export function dialect2(): Dialect {
+  return {
+    boot: () => ({
+      action: 'BootNotification',
+      params: { reason: 'PowerUp', chargingStation: { model: 'Simulated', vendorName: 'Backfeed' } },
+    }),
+    available: (evseId, atMs) => ({
+      action: 'StatusNotification',
+      params: { timestamp: isoTime(atMs), connectorStatus: 'Available', evseId, connectorId: 1 },
+    }),
+    step({ step, transaction, seqNo, atMs, offline, sample }) {
+      const params = {
+        eventType: step,
+        timestamp: isoTime(atMs),
+        triggerReason: sample.context === 'Sample.Clock' ? 'MeterValueClock' : TRIGGERS[step],
+        seqNo,
+        ...(offline ? { offline } : {}),
+        transactionInfo: { transactionId: transaction.id },
+        // Said at the beginning and not again, as the standard allows.
+        ...(step === 'Started' ? { evse: { id: transaction.evseId, connectorId: 1 } } : {}),
+        ...(step === 'Started' ? { idToken: { idToken: transaction.token, type: 'ISO14443' } } : {}),
+        meterValue: [meterValue(sample)],
+      }
+      return { action: 'TransactionEvent', params: () => params }
+    },
+    answered() {},
+  }
+}
+
+function meterValue({
+  atMs,
+  context,
+  exportMilliWh,
+  soc,
+  powerW,
+  voltageV,
+  frequencyHz,
+  signed,
+}: StationSample): object {
+  return {
+    timestamp: isoTime(atMs),
+    sampledValue: [
+      {
+        value: wattHours(exportMilliWh),
+        context,
+        measurand: 'Energy.Active.Export.Register',
+        unitOfMeasure: { unit: 'Wh', multiplier: 0 },
+        ...(signed === undefined
+          ? {}
+          : {
+              signedMeterValue: {
+                signedMeterData: Buffer.from(signed.data).toString('base64'),
+                signingMethod: signed.signingMethod,
+                encodingMethod: signed.encodingMethod,
+                publicKey: signed.publicKey,
+              },
+            }),
+      },
+      // What the car took, for which nobody is to be paid.
+      { value: 123_456.789, context },
+      ...(soc === undefined
+        ? []
+        : [{ value: soc, context, measurand: 'SoC', location: 'EV', unitOfMeasure: { unit: 'Percent' } }]),
+      { value: powerW, context, measurand: 'Power.Active.Export', unitOfMeasure: { unit: 'W' } },
+      { value: voltageV, context, measurand: 'Voltage', phase: 'L1-N', unitOfMeasure: { unit: 'V' } },
+      { value: frequencyHz, context, measurand: 'Frequency', unitOfMeasure: { unit: 'Hz' } },
+    ],
+  }
+}
