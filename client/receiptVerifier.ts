@@ -16,8 +16,11 @@ import { SubmitError } from './submitError.ts'
 export interface ReceiptTrust {
   readonly chainId: bigint
   readonly rollup: Address
-  /** The lane's operator on L1: nobody else's word binds the lane. Undefined: not a lane of ours. */
-  readonly operatorOf: (lane: number) => Address | undefined
+  /**
+   * The lane's operator on L1: nobody else's word binds the lane. Several while it changes, for who cannot look at L1. Undefined: not a lane of
+   * ours.
+   */
+  readonly operatorOf: (lane: number) => Address | readonly Address[] | undefined
   /** Seconds, of a clock of one's own. Default: the system's. */
   readonly now?: () => number
 }
@@ -121,14 +124,14 @@ export class ReceiptVerifier {
   }
 
   #isOperators(range: RangeReceipt): boolean {
-    const operator = this.#trust.operatorOf(range.lane)
-    if (operator === undefined) return false
+    const operators = [this.#trust.operatorOf(range.lane) ?? []].flat().map((operator) => operator.toLowerCase())
     const digest = microBatchDigest(this.#domain, range)
-    const name = `${operator} ${Buffer.concat([digest, range.signature]).toString('latin1')}`
-    if (this.#known.has(name)) return true
-    if (recoverReceiptSigner(digest, range.signature)?.toLowerCase() !== operator.toLowerCase()) return false
+    const name = Buffer.concat([digest, range.signature]).toString('latin1')
+    if (operators.some((operator) => this.#known.has(`${operator} ${name}`))) return true
+    const signer = recoverReceiptSigner(digest, range.signature)?.toLowerCase()
+    if (signer === undefined || !operators.includes(signer)) return false
     if (this.#known.size >= MAX_KNOWN_SIGNATURES) this.#known.clear()
-    this.#known.add(name)
+    this.#known.add(`${signer} ${name}`)
     return true
   }
 }

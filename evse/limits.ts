@@ -26,3 +26,10 @@ export const ANSWERED_ROW_MAX_BYTES = 1_100
 export const EVSE_OUTBOX_BYTES = 67_108_864
 /** Rows read from disk at a time, of one EVSE: as many as a request takes. */
 export const MAX_PAGE_ROWS = MAX_REQUEST_RECORDS
+
+/** Requests of one lane under way at once: enough to fill a line of 100 ms with full requests, and half of a sequencer's share for one host. */
+export const MAX_LANE_REQUESTS = 4
+/** Addresses of sequencers of one lane: one that serves, one that takes over, and more only while they change. */
+export const MAX_TARGETS = 8
+/** Problems that a status answer lists: a lost network makes thousands alike. */
+export const MAX_PROBLEMS = 50
