@@ -81,6 +81,26 @@ export class ReceiptVerifier {
     })
   }
 
+  /**
+   * One record's receipt that somebody kept and passed on, a gateway or a file: as old as the acceptance, so its time is bounded by the record's end
+   * and not by the clock, as a duplicate's. `receipt.row` is the record's row.
+   * @throws SubmitError UNVERIFIED, with its `fault`.
+   */
+  checkKept(lane: number, result: RecordResult, receipt: Receipt): Receipt {
+    const { row, path, ...place } = receipt
+    const range: RangeReceipt = { ...place, records: 1, siblings: path }
+    const kept: RecordResult = { ...result, code: DUPLICATE }
+    const [checked] = this.check({ lane, rows: row, rowBytes: row.length }, [kept], [range])
+    if (checked === undefined) throw unverified('NO_RECEIPT', result.position)
+    return checked
+  }
+
+  /** Whether a receipt is for this deployment: the same lane number elsewhere is another lane. */
+  isFor(deployment: { readonly chainId: number | bigint; readonly rollup: Address }): boolean {
+    const { chainId, rollup } = this.#trust
+    return BigInt(deployment.chainId) === chainId && deployment.rollup.toLowerCase() === rollup.toLowerCase()
+  }
+
   #checkRange(
     submitted: Submitted,
     results: readonly RecordResult[],

@@ -1,0 +1,90 @@
+import { X509Certificate } from 'node:crypto'
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
+import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
+import type { BrokerConfig } from './config.ts'
+
+/** What is shown to a broker, as mqtt.js takes it. */
+export interface Credentials {
+  readonly ca?: Buffer
+  readonly cert?: Buffer
+  readonly key?: Buffer
+  readonly username?: string
+  readonly password?: string
+  /** End of the client certificate, milliseconds since the Unix epoch. */
+  readonly expiresAtMs: number | undefined
+}
+
+/**
+ * Reads the files anew: a renewed certificate counts from the next connection on.
+ * @throws BackfeedError ERR_AUTH_EXPIRED (certificate over or not begun, key file that others may read), CREDENTIALS_UNREADABLE
+ */
+export function readCredentials(config: BrokerConfig, nowMs: number): Credentials {
+  const { caFile, certFile, keyFile, username, passwordFile } = config
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    throw new BackfeedError('CONFIG_INVALID', 'certFile and keyFile are given together', { exitCode: ExitCode.usage })
+  }
+  const cert = certFile === undefined ? undefined : readOpen(certFile)
+  const expiresAtMs = cert === undefined ? undefined : checkTerm(cert, certFile!, nowMs)
+  return {
+    expiresAtMs,
+    ...(caFile !== undefined && { ca: readOpen(caFile) }),
+    ...(cert !== undefined && { cert }),
+    ...(keyFile !== undefined && { key: readSecret(keyFile) }),
+    ...(username !== undefined && { username }),
+    ...(passwordFile !== undefined && { password: firstLine(passwordFile) }),
+  }
+}
+
+function checkTerm(pem: Buffer, path: string, nowMs: number): number {
+  let certificate: X509Certificate
+  try {
+    certificate = new X509Certificate(pem)
+  } catch (cause) {
+    throw unreadable(path, cause)
+  }
+  const [from, to] = [certificate.validFromDate.getTime(), certificate.validToDate.getTime()]
+  if (nowMs > to) throw expired(`the certificate in ${path} ended ${new Date(to).toISOString()}`, 'EXPIRED')
+  if (nowMs < from) {
+    throw expired(`the certificate in ${path} begins ${new Date(from).toISOString()}: is the clock right?`, 'NOT_YET')
+  }
+  return to
+}
+
+/** The mode is asked of the open file, so that it is the file that is read. */
+function readSecret(path: string): Buffer {
+  let file: number
+  try {
+    file = openSync(path, 'r')
+  } catch (cause) {
+    throw unreadable(path, cause)
+  }
+  try {
+    const bits = fstatSync(file).mode & 0o777
+    if (bits !== 0o600 && bits !== 0o400) {
+      throw expired(`${path} has mode ${bits.toString(8)}: chmod 600 ${path}`, 'PERMISSIONS')
+    }
+    return readFileSync(file)
+  } finally {
+    closeSync(file)
+  }
+}
+
+function firstLine(path: string): string {
+  return readSecret(path).toString('utf8').split(/\r?\n/, 1)[0]!
+}
+
+function readOpen(path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (cause) {
+    throw unreadable(path, cause)
+  }
+}
+
+function expired(message: string, reason: string): BackfeedError {
+  return new BackfeedError('ERR_AUTH_EXPIRED', message, { exitCode: ExitCode.usage, details: { reason } })
+}
+
+function unreadable(path: string, cause: unknown): BackfeedError {
+  return new BackfeedError('CREDENTIALS_UNREADABLE', `cannot read ${path}`, { exitCode: ExitCode.usage, cause })
+}
