@@ -155,14 +155,14 @@ export class BrokerLink {
     this.#client.stream.destroy()
   }
 
-  /** Says goodbye, so that no last will is sent. What waits is rejected. */
-  async close(): Promise<void> {
+  /** Says goodbye, so that no last will is sent, or leaves without a word (`isLost`). What waits is rejected. */
+  async close({ isLost = false } = {}): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
     clearTimeout(this.#goodTimer)
     for (const listener of [...this.#upListeners]) listener()
     // A broker that owes acknowledgements may owe them for ever.
-    const isForced = !this.#client.connected || this.#inFlight > 0
+    const isForced = isLost || !this.#client.connected || this.#inFlight > 0
     await new Promise<void>((resolve) => this.#client.end(isForced, () => resolve()))
     this.#isUp = false
     for (const { reject } of this.#waiting.splice(0)) reject(closedFault(this.#settings.config.url))
@@ -204,7 +204,10 @@ export class BrokerLink {
       for (const listener of [...this.#upListeners]) listener()
       onUp?.()
     }
-    if (Object.keys(subscriptions).length === 0) return up()
+    if (Object.keys(subscriptions).length === 0) {
+      up()
+      return
+    }
     const wanted = Object.fromEntries(Object.entries(subscriptions).map(([filter, qos]) => [filter, { qos }]))
     this.#client.subscribe(wanted, (error, granted) => {
       const refused = granted?.find(({ qos }) => qos === 128)
@@ -256,6 +259,7 @@ export class BrokerLink {
     if (config.protocol === 'auto' && this.protocol === '5' && OTHER_VERSION.includes(code)) {
       this.#client.options.protocolVersion = 4
       delete this.#client.options.properties
+      this.#client.options.reconnectPeriod = 1
       log.info('the broker does not speak MQTT 5: going on with 3.1.1')
       return
     }
@@ -277,7 +281,10 @@ export class BrokerLink {
     } catch (error) {
       taken = Promise.reject(error)
     }
-    if (taken === undefined) return acknowledge()
+    if (taken === undefined) {
+      acknowledge()
+      return
+    }
     taken.then(acknowledge, (error: unknown) => {
       this.#settings.log.error({ err: error, topic }, 'a message could not be taken: the broker keeps it')
       if (connection === this.#connection) this.drop()

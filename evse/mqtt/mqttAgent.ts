@@ -61,7 +61,8 @@ export interface MqttAgent extends AsyncDisposable {
   setStatus(status: Omit<StatusPayload, 'state'>): void
   /** Cuts the connection as a lost link would. It comes back by itself. */
   drop(): void
-  close(): Promise<void>
+  /** `isLost`: without a word, as a device that loses power. */
+  close(how?: { readonly isLost?: boolean }): Promise<void>
 }
 
 /** Only the way for records, for a delivery that needs no more. @throws as `openMqttAgent` */
@@ -102,7 +103,10 @@ export function openMqttAgent(settings: MqttAgentSettings): MqttAgent {
 
   const takeCommand = (payload: Buffer): void => {
     const parsed = parsePayload(commandSchema, payload, MAX_CONTROL_BYTES)
-    if (!parsed.ok) return log.warn({ evse: address.evse }, `a command that is none: ${parsed.why}`)
+    if (!parsed.ok) {
+      log.warn({ evse: address.evse }, `a command that is none: ${parsed.why}`)
+      return
+    }
     const { id } = parsed.value
     const deaf: CommandAnswerPayload = { id, answer: 'REJECTED', reason: 'this EVSE takes no commands' }
     void (runner?.run(parsed.value) ?? Promise.resolve(deaf)).then((answer) => send('commands/answers', answer))
@@ -110,13 +114,19 @@ export function openMqttAgent(settings: MqttAgentSettings): MqttAgent {
 
   const takeReceipts = (payload: Buffer): void => {
     const parsed = parsePayload(receiptsSchema, payload, MAX_RECEIPTS_BYTES)
-    if (!parsed.ok) return log.warn({ evse: address.evse }, `receipts that cannot be read: ${parsed.why}`)
+    if (!parsed.ok) {
+      log.warn({ evse: address.evse }, `receipts that cannot be read: ${parsed.why}`)
+      return
+    }
     for (const answer of parsed.value.answers) records.takeAnswer(answer)
   }
 
   const takeError = (payload: Buffer): void => {
     const parsed = parsePayload(errorSchema, payload, MAX_CONTROL_BYTES)
-    if (!parsed.ok) return log.warn({ evse: address.evse }, `an error that cannot be read: ${parsed.why}`)
+    if (!parsed.ok) {
+      log.warn({ evse: address.evse }, `an error that cannot be read: ${parsed.why}`)
+      return
+    }
     const { code, message, channel } = parsed.value
     log.warn({ evse: address.evse, code, channel }, `the gateway refuses a message: ${message}`)
     onError?.(parsed.value)
@@ -142,9 +152,9 @@ export function openMqttAgent(settings: MqttAgentSettings): MqttAgent {
     log,
   })
 
-  const close = async (): Promise<void> => {
+  const close = async ({ isLost = false } = {}): Promise<void> => {
     closing.abort(new SubmitError('NO_ANSWER', 'the client was closed'))
-    if (link.isUp) {
+    if (link.isUp && !isLost) {
       const goodbye = link.publish(topic('status'), encodePayload({ state: 'offline', ...status }), {
         qos: 1,
         retain: true,
@@ -152,10 +162,10 @@ export function openMqttAgent(settings: MqttAgentSettings): MqttAgent {
       // A broker that does not answer sends the last will in our place.
       await Promise.race([goodbye.catch(() => {}), new Promise((resolve) => setTimeout(resolve, 1_000).unref())])
     }
-    await link.close()
+    await link.close({ isLost })
   }
   return {
-    records: { submit: (request) => records.submit(request), close, [Symbol.asyncDispose]: close },
+    records: { submit: (request) => records.submit(request), close, [Symbol.asyncDispose]: () => close() },
     get isUp() {
       return link.isUp
     },
@@ -175,6 +185,6 @@ export function openMqttAgent(settings: MqttAgentSettings): MqttAgent {
     },
     drop: () => link.drop(),
     close,
-    [Symbol.asyncDispose]: close,
+    [Symbol.asyncDispose]: () => close(),
   }
 }

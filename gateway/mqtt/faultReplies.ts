@@ -37,7 +37,9 @@ export class FaultReplies {
       channel,
       of: `0x${createHash('sha256').update(payload).digest('hex')}`,
       retryable,
-      ...(records && { records: records.slice(0, MAX_ERROR_ROWS).map((record) => `0x${Buffer.from(record).toString('hex')}`) }),
+      ...(records && {
+        records: records.slice(0, MAX_ERROR_ROWS).map((record) => `0x${Buffer.from(record).toString('hex')}`),
+      }),
     }
     this.#publish(topicOf(address, 'errors'), encodePayload(error))
   }

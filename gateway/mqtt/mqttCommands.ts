@@ -25,7 +25,9 @@ interface Pending {
   readonly settle: (answer: CommandAnswer) => void
 }
 
-type Order = { readonly command: 'setLimit'; readonly watts: number } | { readonly command: 'stop'; readonly reason: string }
+type Order =
+  | { readonly command: 'setLimit'; readonly watts: number }
+  | { readonly command: 'stop'; readonly reason: string }
 
 /** Commands over MQTT. Each has a deadline, so that one that a broker held back is not obeyed late. */
 export class MqttCommands implements CommandPort {
@@ -51,7 +53,8 @@ export class MqttCommands implements CommandPort {
   takeAnswer(evse: string, { id, answer, reason }: CommandAnswerPayload): void {
     const pending = this.#pending.get(id)
     if (pending === undefined || pending.evse !== evse) return
-    if (answer === 'REJECTED') this.#settings.log.warn({ evse, command: id }, `the EVSE rejects a command: ${reason ?? ''}`)
+    if (answer === 'REJECTED')
+      this.#settings.log.warn({ evse, command: id }, `the EVSE rejects a command: ${reason ?? ''}`)
     pending.settle(answer)
   }
 

@@ -78,7 +78,8 @@ export function openMqtt(config: MqttConfig, deps: MqttDeps): MqttSource {
     liveLink!.publish(topic, payload, { qos: 1, ...(expirySeconds !== undefined && { expirySeconds }) })
 
   const replies = new FaultReplies({
-    publish: (topic, payload) => publish(topic, payload).catch((err: unknown) => log.warn({ err }, 'an error was not sent')),
+    publish: (topic, payload) =>
+      publish(topic, payload).catch((err: unknown) => log.warn({ err }, 'an error was not sent')),
     monotonicMs,
   })
   const answers = new AnswerPublisher({ deployment, publish, metrics, log })
@@ -186,7 +187,9 @@ export function openMqtt(config: MqttConfig, deps: MqttDeps): MqttSource {
     } else if (channel === 'position') {
       read(parsePayload(positionSchema, payload, MAX_CONTROL_BYTES), (position) => deps.onPosition(evse.name, position))
     } else if (channel === 'commands/answers') {
-      read(parsePayload(commandAnswerSchema, payload, MAX_CONTROL_BYTES), (answer) => commands.takeAnswer(evse.name, answer))
+      read(parsePayload(commandAnswerSchema, payload, MAX_CONTROL_BYTES), (answer) =>
+        commands.takeAnswer(evse.name, answer),
+      )
     }
   }
 
