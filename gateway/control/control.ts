@@ -8,8 +8,7 @@ import type { Logger } from '../../runtime/log.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
 import type { Component } from '../../runtime/service.ts'
 import type { EdgeEvse } from '../fleet/directory.ts'
-import { MAX_LISTED_PROBLEMS } from '../limits.ts'
-import type { ReportsStatus, SourceProblem, SourceState, SourceStatus } from '../sourceStatus.ts'
+import type { DescribesEvses, ReportsStatus, SourceProblem, SourceState, SourceStatus } from '../sourceStatus.ts'
 import { type ControlConfig, guardConfigOf } from './config.ts'
 import type { Demand, DemandSink } from './demand.ts'
 import { DemandBook } from './demandBook.ts'
@@ -40,7 +39,7 @@ export interface ControlledEvse {
 }
 
 /** Guards of all EVSEs whose telemetry comes to the gateway. To be started after what commands go through, and so stopped before it. */
-export interface Control extends Component, ReportsStatus {
+export interface Control extends Component, ReportsStatus, DescribesEvses {
   readonly onTelemetry: TelemetrySink
   readonly onDemand: DemandSink
   /** The source of an EVSE's telemetry is gone: a socket closed, a last will. */
@@ -186,9 +185,7 @@ class GuardedFleet implements Control {
       limitW += limit.watts
       if (freshSinceMs !== undefined) powerW += power?.value ?? 0
       if (flags.length > 0) flagged += 1
-      for (const code of flags) {
-        if (problems.length < MAX_LISTED_PROBLEMS) problems.push({ code, message: FLAGS[code], evse: unit.evse })
-      }
+      for (const code of flags) problems.push({ code, message: FLAGS[code], evse: unit.evse })
     }
     const state: SourceState = flagged === 0 ? 'UP' : 'DEGRADED'
     const byMode = Object.fromEntries([...modes].map(([mode, count]) => [mode.toLowerCase(), count]))
@@ -203,6 +200,19 @@ class GuardedFleet implements Control {
         ...byMode,
       },
       problems,
+    }
+  }
+
+  describeEvse(name: string): Readonly<Record<string, string | number>> | undefined {
+    const unit = this.#byName.get(name)
+    if (unit === undefined) return undefined
+    const { mode, limitW, powerW, tempC, demand } = this.#describe(unit)
+    return {
+      guard: mode,
+      limitW,
+      ...(powerW !== undefined && { powerW }),
+      ...(tempC !== undefined && { tempC }),
+      ...(demand !== undefined && { demandW: demand.watts, demandBy: `${demand.source}: ${demand.reason}` }),
     }
   }
 
