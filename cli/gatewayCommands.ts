@@ -5,6 +5,7 @@ import { BackfeedError, ExitCode } from '../runtime/errors.ts'
 import { createLogger, silentLogger } from '../runtime/log.ts'
 import { runUntilSignal } from '../runtime/service.ts'
 import { configHelp } from './configHelp.ts'
+import { ocmfCommand } from './ocmfCommand.ts'
 import { wholeNumber } from './options.ts'
 import { say } from './output.ts'
 
@@ -29,7 +30,7 @@ export function gatewayCommand(): Command {
       const log = createLogger({ service: 'gateway', level: config.log.level })
       process.exitCode = await runUntilSignal(log, (signal) => startGateway(config, { signal, log, configPath }))
     })
-  for (const subcommand of [checkCommand(), statusCommand()]) command.addCommand(subcommand)
+  for (const subcommand of [checkCommand(), statusCommand(), ocmfCommand()]) command.addCommand(subcommand)
   return command
 }
 

@@ -38,11 +38,22 @@ export async function openHsmSigner(config: Pkcs11SignerConfig, deps: SignerDeps
   }
 }
 
+/**
+ * Has a token make a P-256 key under the configuration's label and id; returns x ‖ y, which a registration needs.
+ * @throws BackfeedError HSM_KEY_EXISTS, HSM_UNAVAILABLE, HSM_PIN_REFUSED, KEY_UNREADABLE
+ */
+export async function generateInToken(config: Pkcs11SignerConfig, deps: SignerDeps): Promise<Uint8Array> {
+  const spec = await keySpec(config, deps.environment ?? process.env)
+  const module = await acquireHsmModule(config.module, deps)
+  try {
+    return (await module.generate(spec)).publicKey
+  } finally {
+    await module.release()
+  }
+}
+
 /** @throws BackfeedError KEY_UNREADABLE, ERR_AUTH_EXPIRED (reason PERMISSIONS) */
-export async function keySpec(
-  config: Pkcs11SignerConfig,
-  environment: Record<string, string | undefined>,
-): Promise<KeySpec> {
+async function keySpec(config: Pkcs11SignerConfig, environment: Record<string, string | undefined>): Promise<KeySpec> {
   return {
     token: config.token,
     slot: config.slot,

@@ -7,9 +7,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type Pkcs11SignerConfig, signerConfigSchema } from '../../../evse/signer/config.ts'
-import { keySpec } from '../../../evse/signer/hsmSigner.ts'
+import { generateInToken } from '../../../evse/signer/hsmSigner.ts'
 import { openSigner, openSigners, type SignerDeps } from '../../../evse/signer/openSigner.ts'
-import { acquireHsmModule } from '../../../evse/signer/pkcs11/hsmModule.ts'
 import { parseP256Key, verifyP256 } from '../../../protocol/p256.ts'
 import { isBackfeedError } from '../../../runtime/errors.ts'
 import { silentLogger } from '../../../runtime/log.ts'
@@ -31,14 +30,7 @@ describe('keys in a PKCS#11 token', { skip }, () => {
       ...more,
     }) as Pkcs11SignerConfig
 
-  async function generate(config: Pkcs11SignerConfig): Promise<Uint8Array> {
-    const module = await acquireHsmModule(config.module, deps)
-    try {
-      return (await module.generate(await keySpec(config, process.env))).publicKey
-    } finally {
-      await module.release()
-    }
-  }
+  const generate = (config: Pkcs11SignerConfig): Promise<Uint8Array> => generateInToken(config, deps)
 
   before(async () => {
     hsm = await makeSoftHsm()
