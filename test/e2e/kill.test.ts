@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { startSequencer } from '../../sequencer/main.ts'
 import { temporaryFolder } from '../sequencer/localLane.ts'
 import { startAnvil } from '../support/anvil.ts'
@@ -17,11 +14,11 @@ import { withSeed } from '../support/generators/random.ts'
 import { openTestLane } from '../support/laneFixture.ts'
 import { verifierOf } from '../support/receipts.ts'
 import { readLane } from '../support/laneOnL1.ts'
+import { type SequencerChild, startSequencerChild } from '../support/sequencerChild.ts'
 import { sequencerConfig, sequencerSettings } from '../support/sequencerFixture.ts'
 
 const KILLS = Number(process.env.KILLS ?? 10)
 const SENDERS = 6
-const PROCESS = fileURLToPath(new URL('../support/sequencerProcess.ts', import.meta.url))
 
 test(`nothing acknowledged is lost when the sequencer is killed ${KILLS} times under load`, {
   timeout: 300_000,
@@ -54,10 +51,10 @@ test(`nothing acknowledged is lost when the sequencer is killed ${KILLS} times u
     )
     const running = Promise.all(senders)
     running.catch(() => done.abort())
-    let last: Awaited<ReturnType<typeof start>>
+    let last: SequencerChild
     try {
       for (let kill = 0; kill < KILLS; kill++) {
-        const child = await start(settings)
+        const child = await startSequencerChild(settings)
         target.url = child.url
         await forceRow(lane, lane.fleet.sign(lane.fleet.next(SENDERS * 2)))
         forced++
@@ -67,7 +64,7 @@ test(`nothing acknowledged is lost when the sequencer is killed ${KILLS} times u
         await once(child.process, 'exit')
         target.url = undefined
       }
-      last = await start(settings)
+      last = await startSequencerChild(settings)
       target.url = last.url
       await sleep(300)
     } finally {
@@ -93,18 +90,3 @@ test(`nothing acknowledged is lost when the sequencer is killed ${KILLS} times u
   assert.deepEqual(outcomes, Array(forced).fill(Outcome.SETTLED), 'each forced record is settled, once')
   console.log({ acknowledged: acknowledged.size, onL1: onL1.rows.length, batches: onL1.batches.length, kills: KILLS })
 })
-
-async function start(settings: string): Promise<{ process: ChildProcess; url: string }> {
-  const child = spawn(process.execPath, [PROCESS, settings], { stdio: ['ignore', 'pipe', 'inherit'] })
-  // A test that dies must not leave a sequencer behind.
-  const kill = (): void => void child.kill('SIGKILL')
-  process.once('exit', kill)
-  child.once('exit', () => process.off('exit', kill))
-  const exited = once(child, 'exit').then(([code]) => {
-    throw new Error(`the sequencer ended with ${String(code)} before it listened`)
-  })
-  exited.catch(() => {})
-  const lines = createInterface({ input: child.stdout! })
-  const [line] = (await Promise.race([once(lines, 'line'), exited])) as [string]
-  return { process: child, url: (JSON.parse(line) as { url: string }).url }
-}

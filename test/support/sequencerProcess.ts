@@ -12,7 +12,8 @@ try {
   const config = parseConfig(sequencerConfigSchema, settings)
   const sequencer = await startSequencer(config as Parameters<typeof startSequencer>[0])
   process.once('SIGTERM', () => void sequencer.stop())
-  process.stdout.write(`${JSON.stringify({ url: sequencer.url, adminUrl: sequencer.adminUrl })}\n`)
+  const { url, adminUrl, multiaddrs } = sequencer
+  process.stdout.write(`${JSON.stringify({ url, adminUrl, multiaddrs })}\n`)
   await sequencer.done
   process.exit(0)
 } catch (error) {

@@ -1,0 +1,29 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+const PROCESS = fileURLToPath(new URL('./sequencerProcess.ts', import.meta.url))
+
+export interface SequencerChild {
+  readonly process: ChildProcess
+  readonly url: string
+  readonly adminUrl: string
+  readonly multiaddrs: readonly string[]
+}
+
+/** A sequencer as a process of its own, resolved when it listens. `settings`: a file of what its configuration would say. */
+export async function startSequencerChild(settings: string): Promise<SequencerChild> {
+  const child = spawn(process.execPath, [PROCESS, settings], { stdio: ['ignore', 'pipe', 'inherit'] })
+  // A test that dies must not leave a sequencer behind.
+  const kill = (): void => void child.kill('SIGKILL')
+  process.once('exit', kill)
+  child.once('exit', () => process.off('exit', kill))
+  const exited = once(child, 'exit').then(([code]) => {
+    throw new Error(`the sequencer ended with ${String(code)} before it listened`)
+  })
+  exited.catch(() => {})
+  const lines = createInterface({ input: child.stdout! })
+  const [line] = (await Promise.race([once(lines, 'line'), exited])) as [string]
+  return { process: child, ...(JSON.parse(line) as Omit<SequencerChild, 'process'>) }
+}
