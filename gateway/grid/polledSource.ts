@@ -20,6 +20,9 @@ export interface PolledSourceSettings {
   readonly name: string
   /** One look. What it throws is reported, and asked again after a pause that doubles up to `maxRetryMs`. */
   readonly ask: (signal: AbortSignal) => Promise<Answer>
+  /** Before the look that a poke brings about: what is cached is of no use. */
+  readonly onPoke?: () => void
+  readonly onStop?: () => void
   readonly retryMs: number
   readonly maxRetryMs: number
   /** Without an answer for so long it counts as down. */
@@ -60,6 +63,7 @@ export class PolledSource implements GridSource {
   }
 
   poke(): void {
+    this.#settings.onPoke?.()
     this.#timer.poke()
   }
 
@@ -71,6 +75,7 @@ export class PolledSource implements GridSource {
   async stop(): Promise<void> {
     this.#stopping.abort()
     await this.#running
+    this.#settings.onStop?.()
   }
 
   status(): SourceStatus {

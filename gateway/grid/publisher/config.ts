@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { txConfigSchema } from '../../../l1/txManager/txPolicy.ts'
 import { sourceNameSchema } from '../sourceName.ts'
 
 const zoneConfigSchema = z.strictObject({
@@ -22,8 +23,6 @@ export type ZoneConfig = z.infer<typeof zoneConfigSchema>
 export const publisherConfigSchema = z.strictObject({
   /** Hex key of the zones' publisher, an account that nothing else sends from. */
   keyFile: z.string().min(1),
-  /** Transactions under way. */
-  dataDir: z.string().min(1),
   zones: z
     .array(zoneConfigSchema)
     .min(1)
@@ -41,5 +40,7 @@ export const publisherConfigSchema = z.strictObject({
   freezeMarginSeconds: z.number().int().min(0).max(3_600).default(120),
   /** From a price becoming known to it being on L1, when it became known later than `leadMinutes`: more is late, seconds. */
   graceSeconds: z.number().int().min(1).max(3_600).default(300),
+  /** Fees, finality, alarm of the balance. */
+  transactions: txConfigSchema.prefault({}),
 })
 export type PublisherConfig = z.infer<typeof publisherConfigSchema>

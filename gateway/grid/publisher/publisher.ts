@@ -4,7 +4,7 @@ import { accountFromKeyFile, type L1Client } from '../../../l1/client.ts'
 import type { Contracts } from '../../../l1/contracts.ts'
 import { type LevelTxStore, openLevelTxStore } from '../../../l1/txManager/levelStore.ts'
 import { TxManager } from '../../../l1/txManager/manager.ts'
-import { type TxConfig, txPolicy } from '../../../l1/txManager/txPolicy.ts'
+import { txPolicy } from '../../../l1/txManager/txPolicy.ts'
 import { describeError, isBackfeedError } from '../../../runtime/errors.ts'
 import type { Logger } from '../../../runtime/log.ts'
 import type { Metrics } from '../../../runtime/metrics.ts'
@@ -19,7 +19,8 @@ import { ZonePublisher } from './zonePublisher.ts'
 export interface PublisherDeps {
   readonly client: L1Client
   readonly contracts: Pick<Contracts, 'tariff' | 'registry'>
-  readonly transactions: TxConfig
+  /** Transactions under way are kept in it. */
+  readonly dataDir: string
   readonly sources: readonly GridSource[]
   readonly log: Logger
   readonly metrics: Metrics
@@ -56,14 +57,14 @@ export class TariffPublisher implements Component, ReportsStatus {
    * the gateway meters without it.
    */
   async start(context: Pick<ComponentContext, 'fail'>): Promise<void> {
-    const { client, contracts, transactions, sources, log, metrics, now } = this.#deps
+    const { client, contracts, dataDir, sources, log, metrics, now } = this.#deps
     const account = accountFromKeyFile(this.#config.keyFile)
-    this.#store = await openLevelTxStore(join(this.#config.dataDir, 'transactions'))
+    this.#store = await openLevelTxStore(join(dataDir, 'transactions'))
     this.#manager = new TxManager({
       client,
       account,
       store: this.#store,
-      policy: txPolicy(transactions),
+      policy: txPolicy(this.#config.transactions),
       log,
       metrics,
       abi: errorsAbi,
@@ -99,7 +100,7 @@ export class TariffPublisher implements Component, ReportsStatus {
 
   status(): SourceStatus {
     const problems = this.#zones.flatMap((zone) => zone.problems())
-    const lowWei = BigInt(Math.round(this.#deps.transactions.lowBalanceEther * 1e9)) * 1_000_000_000n
+    const lowWei = BigInt(Math.round(this.#config.transactions.lowBalanceEther * 1e9)) * 1_000_000_000n
     if (this.#balanceWei !== undefined && this.#balanceWei < lowWei) {
       const ether = Number(this.#balanceWei) / 1e18
       problems.push({

@@ -13,7 +13,6 @@ import { TimeZone } from '../../../../gateway/grid/feed/zonedTime.ts'
 import { connectL1, l1ConfigSchema, type L1Client } from '../../../../l1/client.ts'
 import { type Deployment, deploy } from '../../../../l1/deploy.ts'
 import { openZone } from '../../../../l1/operate/lanes.ts'
-import { txConfigSchema } from '../../../../l1/txManager/txPolicy.ts'
 import { NOTICE_SECONDS, PERIOD_SECONDS } from '../../../../protocol/limits.ts'
 import { isBackfeedError } from '../../../../runtime/errors.ts'
 import { silentLogger } from '../../../../runtime/log.ts'
@@ -68,24 +67,23 @@ async function run(
   const metrics = createMetrics({ service: 'test', process: false })
   const config = publisherConfigSchema.parse({
     keyFile: join(folder, 'key'),
-    dataDir: options.dataDir ?? (await mkdtemp(join(folder, 'data-'))),
     zones,
     leadMinutes: options.lead ?? 60,
     pollSeconds: 1,
     graceSeconds: 1,
     horizonHours: 30,
     freezeMarginSeconds: 60,
-  })
-  const transactions = txConfigSchema.parse({
-    pollMs: 20,
-    rebroadcastMs: 200,
-    finality: { kind: 'depth', blocks: 3 },
-    lowBalanceEther: 0.001,
+    transactions: {
+      pollMs: 20,
+      rebroadcastMs: 200,
+      finality: { kind: 'depth', blocks: 3 },
+      lowBalanceEther: 0.001,
+    },
   })
   const publisher = new TariffPublisher(config, {
     client,
     contracts,
-    transactions,
+    dataDir: options.dataDir ?? (await mkdtemp(join(folder, 'data-'))),
     sources: [source],
     log: silentLogger(),
     metrics,

@@ -1,0 +1,59 @@
+import { z } from 'zod'
+import { sourceNameSchema } from '../sourceName.ts'
+import { FlowDirection } from './pricing.ts'
+
+/** One of `[[grid.ieee20305]]`: a utility's IEEE 2030.5 server. */
+export const ieee20305ConfigSchema = z
+  .strictObject({
+    name: sourceNameSchema,
+    /** Where DeviceCapability is: `https://utility.example/dcap`. http: this machine alone. */
+    url: z.url({ protocol: /^https?$/ }),
+    /** Our certificate, PEM; the device's identity (LFDI, SFDI) is its SHA-256. Read anew at every poll. */
+    certFile: z.string().min(1).optional(),
+    /** Its key, PEM, mode 600. */
+    keyFile: z.string().min(1).optional(),
+    /** Certificates that the server's must lead to, PEM. */
+    caFile: z.string().min(1).optional(),
+    /** OpenSSL's cipher list. Absent: Node's. The standard's suite: `ECDHE-ECDSA-AES128-CCM8:@SECLEVEL=0`. */
+    ciphers: z.string().min(1).optional(),
+    /** Whether the server's certificate must carry its host name. False for servers with device certificates, which name none. */
+    checkServerName: z.boolean().default(true),
+    /** Of a device without certificate, 40 hex digits: for http. */
+    lfdi: z
+      .string()
+      .regex(/^[0-9a-fA-F]{40}$/)
+      .transform((text) => text.toUpperCase())
+      .optional(),
+    /** Kinds of device that events may be addressed to, hex bitmap (DeviceCategoryType). Default: electric vehicle and EVSE. */
+    deviceCategory: z
+      .string()
+      .regex(/^[0-9a-fA-F]{1,8}$/)
+      .default('00030000'),
+    /** Of prices that are used: `reverse` pays for energy into the grid, `forward` charges for energy out of it. */
+    priceDirection: z.enum(['reverse', 'forward']).default('reverse'),
+    /** ISO 4217 number of the settlement token's currency; tariffs in others are not used. Default: US dollar. */
+    currency: z.number().int().min(0).max(999).default(840),
+    /** Of resources without a pollRate, as lists of events are, seconds. */
+    pollSeconds: z.number().int().min(1).max(86_400).default(60),
+    /** Polls come no faster, whatever the server's pollRate says, seconds. */
+    minPollSeconds: z.number().int().min(1).max(86_400).default(10),
+    /** And no slower, seconds. */
+    maxPollSeconds: z.number().int().min(1).max(86_400).default(3_600),
+    /** Without an answer for so long the source counts as down, seconds. */
+    staleSeconds: z.number().int().min(10).max(604_800).default(1_800),
+    /** The server's clock may be off ours by so much before it is told (`GRID_CLOCK_OFF`), seconds. Events follow the server's clock. */
+    clockToleranceSeconds: z.number().int().min(1).max(3_600).default(5),
+    /** Of one request, milliseconds. */
+    timeoutMs: z.number().int().min(100).max(120_000).default(30_000),
+  })
+  .refine(
+    ({ url, certFile, keyFile, caFile }) =>
+      !url.startsWith('https:') || (certFile !== undefined && keyFile !== undefined && caFile !== undefined),
+    'https needs certFile, keyFile and caFile',
+  )
+  .refine(({ url, lfdi }) => url.startsWith('https:') === (lfdi === undefined), 'lfdi is for http, and needed there')
+export type Ieee20305Config = z.infer<typeof ieee20305ConfigSchema>
+
+export function flowDirectionOf(config: Pick<Ieee20305Config, 'priceDirection'>): number {
+  return FlowDirection[config.priceDirection]
+}
