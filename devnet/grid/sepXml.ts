@@ -63,11 +63,11 @@ export function setPointsXml(base: ScriptedControl['base']): string {
   const { opModConnect, opModEnergize, opModFixedW, opModMaxLimW, opModTargetW, opModExpLimW } = base
   return (
     fields({ opModConnect, opModEnergize, opModFixedW, opModMaxLimW }) +
-    (opModTargetW === undefined ? '' : element('opModTargetW', {}, fields(opModTargetW))) +
+    (opModTargetW === undefined ? '' : element('opModTargetW', {}, fields({ ...opModTargetW }))) +
     // An extension of the Australian profile, as its servers send it; the standard's schema does not know it.
     (opModExpLimW === undefined
       ? ''
-      : element('csipaus:opModExpLimW', { 'xmlns:csipaus': 'https://csipaus.org/ns/v1.3' }, fields(opModExpLimW)))
+      : element('csipaus:opModExpLimW', { 'xmlns:csipaus': 'https://csipaus.org/ns/v1.3' }, fields({ ...opModExpLimW })))
   )
 }
 

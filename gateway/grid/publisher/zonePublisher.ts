@@ -28,8 +28,8 @@ export interface ZonePublisherDeps {
   readonly now: () => number
 }
 
-/** How a look ended: `wrote` wants the next one at once, since more may be open. */
-export type LookOutcome = 'idle' | 'writing' | 'wrote' | 'failed'
+/** How a look ended. `writing`: look again when the writes have settled. */
+export type LookOutcome = 'idle' | 'writing' | 'failed'
 
 /**
  * Brings one zone's prices on L1 to what the sources say. It keeps no list of what was sent: every look compares L1 with the
@@ -81,6 +81,7 @@ export class ZonePublisher {
   /** One comparison. Writes go on after it returned; `settled` tells their end. */
   async look(): Promise<LookOutcome> {
     const { client, contracts, metrics, now } = this.#deps
+    const writingBefore = this.#writing
     try {
       const nowSeconds = now() / 1000
       const first = PriceBook.firstLooked(nowSeconds)
@@ -92,7 +93,8 @@ export class ZonePublisher {
       this.#setUntil = lastPriced(onL1)
       this.#report(findings)
       metrics.looked.set(this.#label, nowSeconds)
-      if (this.#writing !== undefined) return 'writing'
+      // What was read while a write was under way may be from before it: deciding on it would write the same again.
+      if (this.#writing !== undefined || writingBefore !== undefined) return 'writing'
       if (findings.toWrite.size === 0) {
         this.#failure = undefined
         return 'idle'
