@@ -67,7 +67,11 @@ export function setPointsXml(base: ScriptedControl['base']): string {
     // An extension of the Australian profile, as its servers send it; the standard's schema does not know it.
     (opModExpLimW === undefined
       ? ''
-      : element('csipaus:opModExpLimW', { 'xmlns:csipaus': 'https://csipaus.org/ns/v1.3' }, fields({ ...opModExpLimW })))
+      : element(
+          'csipaus:opModExpLimW',
+          { 'xmlns:csipaus': 'https://csipaus.org/ns/v1.3' },
+          fields({ ...opModExpLimW }),
+        ))
   )
 }
 
