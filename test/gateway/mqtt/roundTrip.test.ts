@@ -1,55 +1,15 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
-import { startDevnetBroker } from '../../../devnet/broker.ts'
-import type { BrokerConfig } from '../../../evse/mqtt/config.ts'
+import { test } from 'node:test'
 import { Outcome } from '../../../protocol/outcome.ts'
 import { DUPLICATE } from '../../../protocol/wire.ts'
 import { until } from '../../sequencer/support/until.ts'
-import { startMosquitto, withoutMosquitto } from './mosquitto.ts'
+import { BROKERS } from './brokers.ts'
 import { Operator } from './operator.ts'
-import { createPki } from './pki.ts'
-import { nameOf, openEvse, openSite, plainBroker, quarter, temporaryFolder } from './site.ts'
+import { openEvse, openSite, quarter, temporaryFolder } from './site.ts'
 
 // From a signed record to its checked receipt, over both brokers.
 
-interface Brokers {
-  readonly gateway: BrokerConfig
-  readonly protocol: string
-  evse(slot: number): Promise<BrokerConfig>
-}
-
-async function overAedes(t: TestContext): Promise<Brokers> {
-  const broker = await startDevnetBroker()
-  t.after(() => broker.close())
-  const config = plainBroker(broker.url)
-  return { gateway: config, protocol: '3.1.1', evse: async () => config }
-}
-
-async function overAedesTls(t: TestContext): Promise<Brokers> {
-  const pki = await createPki(await temporaryFolder(t))
-  const broker = await startDevnetBroker({ tls: await pki.issue('broker') })
-  t.after(() => broker.close())
-  return { ...(await shown(pki, broker.url)), protocol: '3.1.1' }
-}
-
-async function overMosquitto(t: TestContext): Promise<Brokers> {
-  const pki = await createPki(await temporaryFolder(t))
-  const mosquitto = await startMosquitto(pki)
-  t.after(() => mosquitto.kill())
-  return { ...(await shown(pki, mosquitto.url)), protocol: '5' }
-}
-
-async function shown(pki: Awaited<ReturnType<typeof createPki>>, url: string): Promise<Omit<Brokers, 'protocol'>> {
-  const configOf = async (name: string): Promise<BrokerConfig> => {
-    const { caFile, certFile, keyFile } = await pki.issue(name)
-    return { ...plainBroker(url), caFile, certFile, keyFile }
-  }
-  return { gateway: await configOf('backfeed-gateway'), evse: (slot) => configOf(nameOf(slot)) }
-}
-
-const ways = { aedes: overAedes, 'aedes over TLS': overAedesTls, mosquitto: overMosquitto }
-for (const [name, open] of Object.entries(ways)) {
-  const skip = name === 'mosquitto' && withoutMosquitto
+for (const { name, skip, open } of BROKERS) {
   test(`${name}: records become receipts, telemetry and commands pass`, { skip, timeout: 60_000 }, async (t) => {
     const brokers = await open(t)
     const operator = new Operator()

@@ -14,7 +14,7 @@ import type { Directory, EdgeEvse } from '../../../gateway/fleet/directory.ts'
 import { mqttConfigSchema } from '../../../gateway/mqtt/config.ts'
 import { type MqttSource, openMqtt } from '../../../gateway/mqtt/mqttSource.ts'
 import { recordDomain } from '../../../protocol/domain.ts'
-import { createLogger, silentLogger } from '../../../runtime/log.ts'
+import { silentLogger } from '../../../runtime/log.ts'
 import { createMetrics, type Metrics } from '../../../runtime/metrics.ts'
 import { DEPLOYMENT, type Operator, trustedVerifier } from './operator.ts'
 
@@ -73,9 +73,7 @@ export async function openSite(settings: {
 }): Promise<Site> {
   const { broker, folder, evses, operator, clientId, commandTimeoutMs, wrap = (box) => box } = settings
   const metrics = createMetrics({ service: 'test', process: false })
-  const log = process.env['SITE_LOG']
-    ? createLogger({ service: 'site', level: 'debug', pretty: false })
-    : silentLogger()
+  const log = silentLogger()
   const store = await openEdgeStore(join(folder, 'edge'), DEPLOYMENT)
   const box = await openOutbox({ store, maxBytes: 64_000_000, now: Date.now, log, metrics })
   const stopDelivery = operator?.deliver(box)
@@ -128,9 +126,15 @@ export function openEvse(
     receipts: trustedVerifier(),
     telemetryHz: 0,
     timeoutMs: 1_000,
-    log: process.env['SITE_LOG'] ? createLogger({ service: 'evse', level: 'debug', pretty: false }) : silentLogger(),
+    log: silentLogger(),
     ...options,
   })
+}
+
+/** A row of an EVSE, signed as it would. */
+export function signedRow(slot: number, index: number): Uint8Array {
+  const record = { ...quarter(index), evse: slot, meterEndWh: 1_000_000 - index }
+  return seededEvseSigner(SEED, slot).signRecord(record, { domain, ...PLACE })
 }
 
 /** A quarter of an hour, the `index`th of the test; its receipt's time is the machine's, so it lies shortly before. */
