@@ -133,6 +133,8 @@ export interface Fixture extends AsyncDisposable {
   station(settings?: Partial<StationSettings>): SimulatedStation
   codes(): string[]
   metrics(): Promise<string>
+  /** Resolves when a call of this action has been answered. */
+  heard(action: string): Promise<void>
 }
 
 export async function startOcpp(settings: FixtureSettings = {}): Promise<Fixture> {
@@ -201,6 +203,11 @@ export async function startOcpp(settings: FixtureSettings = {}): Promise<Fixture
     },
     codes: () => ocpp.status().problems.map(({ code }) => code),
     metrics: () => metrics.text(),
+    async heard(action) {
+      while (!(await metrics.text()).includes(`action="${action}",outcome="ok"`)) {
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    },
     async [Symbol.asyncDispose]() {
       for (const station of made) station.cutLink()
       stopping.abort()
