@@ -68,7 +68,7 @@ export async function openLocalLane(
     openedAsOf: ACTIVE_FROM,
     aheadSeconds: defaults.batch.asOfAheadSeconds,
     maxAgeSeconds: defaults.batch.maxAgeSeconds,
-    maxBatchRows: options.maxBatchRows,
+    maxBatchRows: () => options.maxBatchRows,
     maxWriteRows: defaults.batch.maxWriteRows,
     maxBacklog: defaults.batch.maxBacklog,
     log: silentLogger(),

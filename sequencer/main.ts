@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { errorsAbi } from '../l1/abi/errors.ts'
-import { readChainLimits } from '../l1/chainLimits.ts'
+import { ChainLimitsView } from '../l1/chainLimits.ts'
 import { accountFromKeyFile, connectL1 } from '../l1/client.ts'
 import { beaconSource } from '../l1/derive/beacon.ts'
 import { openBlobArchive } from '../l1/derive/blobArchive.ts'
@@ -71,10 +71,11 @@ export async function startSequencer(config: SequencerConfig, options: Sequencer
   const account = accountFromKeyFile(config.operatorKeyFile)
   const client = await connectL1(config.l1)
   const policy = txPolicy(config.transactions)
-  const chain = await readChainLimits(client)
-  const maxBatchChunks =
+  const chain = new ChainLimitsView(client)
+  await chain.look()
+  const maxBatchChunks = (): number =>
     config.batch.data === 'blob'
-      ? Math.min(config.batch.maxBlobs, chain.maxBlobsPerTransaction) * BLOB_CHUNKS
+      ? Math.min(config.batch.maxBlobs, chain.current.maxBlobsPerTransaction) * BLOB_CHUNKS
       : CALLDATA_CHUNKS
 
   const follower = new L1Follower({ client, finality: policy.finality, pollMs: config.l1.pollMs, log })
@@ -195,6 +196,7 @@ export async function startSequencer(config: SequencerConfig, options: Sequencer
         runner.start({ verifier, data: got('builder'), transactions: got('transactions') })
       }
       const onL1 = async (update: L1Update): Promise<void> => {
+        await chain.look()
         for (const runner of runners.values()) await runner.onL1(update)
       }
       parts.pump = new L1Pump({ follower, onL1, everyMs: 1_000, log, onFault: fail })

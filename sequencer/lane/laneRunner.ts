@@ -43,7 +43,8 @@ import { type SchemeLayout, schemeLayout } from '../../protocol/scheme.ts'
 export interface LaneLimits {
   readonly aheadSeconds: number
   readonly maxAgeSeconds: number
-  readonly maxBatchChunks: number
+  /** As L1's limits are now: asked for before each write. */
+  readonly maxBatchChunks: () => number
   readonly maxWriteRows: number
   readonly maxQueuedRows: number
   readonly maxBacklog: number
@@ -119,7 +120,7 @@ export class LaneRunner {
       openedAsOf: parts.deriver.history.genesis.header.asOf,
       aheadSeconds: limits.aheadSeconds,
       maxAgeSeconds: limits.maxAgeSeconds,
-      maxBatchRows: limits.maxBatchChunks * parts.journal.layout.chunkRecords,
+      maxBatchRows: () => limits.maxBatchChunks() * parts.journal.layout.chunkRecords,
       maxWriteRows: limits.maxWriteRows,
       maxBacklog: limits.maxBacklog,
       log: settings.log.child({ stage: 'sequence', lane: settings.lane }),

@@ -40,7 +40,7 @@ export interface SequenceSettings {
   /** An open batch is closed at this age, so that a quiet lane is posted too. */
   readonly maxAgeSeconds: number
   /** Rows of one batch: 22 × 64 × blobs, or 64 × 64 × blobs. */
-  readonly maxBatchRows: number
+  readonly maxBatchRows: () => number
   /** Rows made durable by one write. */
   readonly maxWriteRows: number
   /** Closed batches that L1 does not hold yet; more, and the lane takes nothing in. */
@@ -335,14 +335,14 @@ export class SequenceStage {
 
   #builder(asOf: number, rows: number): MicroBatchBuilder {
     const { clock, view, maxBatchRows, journal } = this.#settings
+    const [maxRows, { chunkRecords }] = [maxBatchRows(), view.rules.layout]
     const input = {
       now: clock.now(),
       asOf,
       nowMs: Date.now(),
       l1Block: view.finalBlock,
-      maxRows: maxBatchRows,
-      forced: (from: number, of: number) =>
-        takeable(view.forced, { from, asOf: of, maxRows: maxBatchRows, chunkRecords: view.rules.layout.chunkRecords }),
+      maxRows,
+      forced: (from: number, of: number) => takeable(view.forced, { from, asOf: of, maxRows, chunkRecords }),
       journalLength: journal.length,
     }
     return new MicroBatchBuilder(this.#book, input, rows)

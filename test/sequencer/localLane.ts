@@ -42,6 +42,7 @@ export interface LocalLane extends AsyncDisposable {
   readonly closed: ClosedBatch[]
   readonly faults: unknown[]
   readonly clock: { seconds: number }
+  readonly limit: { maxBatchRows: number }
   readonly view: { rules: LaneRules; finalTime: number; finalBlock: bigint; forced: readonly ForcedEntry[] }
 }
 
@@ -71,6 +72,7 @@ export async function openLocalLane(
     const saved = await snapshots.load()
     const snapshot = saved && readSnapshot(saved, 0)
     const book = await replayLane({ journal, rules, domain, openedAsOf: ACTIVE_FROM, now: clock.seconds, snapshot })
+    const limit = { maxBatchRows: options.maxBatchRows ?? 1408 }
     const closed: ClosedBatch[] = []
     const faults: unknown[] = []
     const receipts = new ReceiptDesk({
@@ -97,7 +99,7 @@ export async function openLocalLane(
       openedAsOf: ACTIVE_FROM,
       aheadSeconds: 60,
       maxAgeSeconds: 60,
-      maxBatchRows: options.maxBatchRows ?? 1408,
+      maxBatchRows: () => limit.maxBatchRows,
       maxWriteRows: 4096,
       maxBacklog: 1000,
       log: silentLogger(),
@@ -110,7 +112,7 @@ export async function openLocalLane(
       journal.close()
       await database.close()
     }
-    return { stage, receipts, journal, database, closed, faults, clock, view, [Symbol.asyncDispose]: close }
+    return { stage, receipts, journal, database, closed, faults, clock, view, limit, [Symbol.asyncDispose]: close }
   } catch (error) {
     await database.close()
     throw error

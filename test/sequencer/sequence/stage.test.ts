@@ -227,3 +227,20 @@ test('batches too old for L1 are dated anew: positions stay, roots follow, and a
     roots,
   )
 })
+
+test('batches are as large as L1 takes them at the moment', async () => {
+  await using folder = await temporaryFolder()
+  const fleet = localFleet()
+  const rules = fleet.rules(ACTIVE_FROM)
+  await using lane = await openLocalLane(folder.path, rules, { maxBatchRows: 66 })
+  await sequence(lane.stage, fleet.rows(70))
+  lane.limit.maxBatchRows = 22
+  await sequence(lane.stage, fleet.rows(40))
+  lane.limit.maxBatchRows = 44
+  await sequence(lane.stage, fleet.rows(44))
+  assert.deepEqual(
+    lane.closed.map(({ rowCount }) => rowCount),
+    [66, 22, 22, 44],
+  )
+  assert.equal(lane.stage.book.open, undefined)
+})
