@@ -12,8 +12,8 @@ import type { DescribesEvses, ReportsStatus, SourceProblem, SourceState, SourceS
 import { type ControlConfig, guardConfigOf } from './config.ts'
 import type { Demand, DemandSink } from './demand.ts'
 import { DemandBook } from './demandBook.ts'
-import { GuardUnit } from './guardUnit.ts'
-import { type ControlMetrics, controlMetrics } from './metrics.ts'
+import { GuardUnit } from '../../evse/guard/guardUnit.ts'
+import { type GuardMetrics, guardMetrics } from '../../evse/guard/guardMetrics.ts'
 import { WakeWheel } from './wakeWheel.ts'
 
 export interface ControlDeps {
@@ -70,7 +70,7 @@ class GuardedFleet implements Control {
   readonly name = 'control'
   readonly #config: ControlConfig
   readonly #deps: ControlDeps
-  readonly #metrics: ControlMetrics
+  readonly #metrics: GuardMetrics
   readonly #units: GuardUnit[] = []
   readonly #byName = new Map<string, GuardUnit>()
   readonly #wheel: WakeWheel
@@ -83,7 +83,7 @@ class GuardedFleet implements Control {
   constructor(config: ControlConfig, deps: ControlDeps) {
     this.#config = config
     this.#deps = deps
-    this.#metrics = controlMetrics(deps.metrics)
+    this.#metrics = guardMetrics(deps.metrics)
     const nowMs = deps.monotonicMs()
     this.#tickedMs = nowMs
     this.#sweptMs = nowMs

@@ -1,5 +1,5 @@
 import type { SourceProblem } from '../sourceStatus.ts'
-import { distanceM, type Position } from './geofence.ts'
+import { distanceM, type Position } from '../../evse/position/geofence.ts'
 import type { KnownEvse } from './laneSlots.ts'
 
 /** Degrees × 10^7 as degrees. */

@@ -1,11 +1,11 @@
-import type { CommandAnswer, CommandPort } from '../../evse/guard/commandPort.ts'
-import { FLAGS, type FlagCode } from '../../evse/guard/flags.ts'
-import { step } from '../../evse/guard/guard.ts'
-import type { GuardRules } from '../../evse/guard/guardConfig.ts'
-import { type GuardCommand, type GuardInput, type GuardState, initialGuardState } from '../../evse/guard/guardState.ts'
+import type { CommandAnswer, CommandPort } from './commandPort.ts'
+import { FLAGS, type FlagCode } from './flags.ts'
+import { step } from './guard.ts'
+import type { GuardRules } from './guardConfig.ts'
+import { type GuardCommand, type GuardInput, type GuardState, initialGuardState } from './guardState.ts'
 import type { Logger } from '../../runtime/log.ts'
 import { CommandLane } from './commandLane.ts'
-import type { ControlMetrics } from './metrics.ts'
+import type { GuardMetrics } from './guardMetrics.ts'
 
 export interface GuardUnitSettings {
   readonly evse: string
@@ -13,7 +13,7 @@ export interface GuardUnitSettings {
   readonly port: CommandPort
   readonly commandTimeoutMs: number
   readonly monotonicMs: () => number
-  readonly metrics: ControlMetrics
+  readonly metrics: GuardMetrics
   readonly log: Logger
   /** After every step: when it wants to be woken. */
   readonly wake: (atMs: number) => void

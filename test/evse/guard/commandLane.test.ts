@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { CommandAnswer } from '../../../evse/guard/commandPort.ts'
 import type { GuardCommand } from '../../../evse/guard/guardState.ts'
-import { CommandLane } from '../../../gateway/control/commandLane.ts'
-import { NotingPort } from './support.ts'
+import { CommandLane } from '../../../evse/guard/commandLane.ts'
+import { NotingPort } from '../../gateway/control/support.ts'
 
 const limit = (id: number, watts: number): GuardCommand => ({ kind: 'LIMIT', id, watts, why: 'RAMPING' })
 const stop = (id: number): GuardCommand => ({ kind: 'STOP', id, reason: 'RATED_POWER_EXCEEDED' })

@@ -4,9 +4,9 @@ import { SECONDS_BUCKETS } from '../../runtime/metrics.ts'
 /** From 10 µs: a decision is a few microseconds of arithmetic, and milliseconds only when the process is busy. */
 const DECISION_BUCKETS = [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, ...SECONDS_BUCKETS] as const
 
-export type ControlMetrics = ReturnType<typeof controlMetrics>
+export type GuardMetrics = ReturnType<typeof guardMetrics>
 
-export function controlMetrics(metrics: Metrics) {
+export function guardMetrics(metrics: Metrics) {
   return {
     telemetry: metrics.counter({ name: 'control_telemetry_total', help: 'Telemetry taken by guards' }),
     unknown: metrics.counter({

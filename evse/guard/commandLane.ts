@@ -1,5 +1,5 @@
-import type { CommandAnswer, CommandPort } from '../../evse/guard/commandPort.ts'
-import type { GuardCommand } from '../../evse/guard/guardState.ts'
+import type { CommandAnswer, CommandPort } from './commandPort.ts'
+import type { GuardCommand } from './guardState.ts'
 
 interface InFlight {
   readonly command: GuardCommand
