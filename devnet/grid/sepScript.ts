@@ -15,7 +15,8 @@ export interface ScriptedEvent {
   ended?: { readonly status: 2 | 3 | 4; readonly at: number }
 }
 
-interface ScriptedPower {
+/** `value` × 10^`multiplier` watts. */
+export interface ScriptedPower {
   readonly multiplier: number
   readonly value: number
 }

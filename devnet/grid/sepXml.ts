@@ -1,5 +1,5 @@
 import { escapeXml, SEP_NAMESPACE } from '../../gateway/grid/ieee20305/xml.ts'
-import type { ScriptedControl, ScriptedEvent, ScriptedProgram, ScriptedTariff } from './sepScript.ts'
+import type { ScriptedControl, ScriptedEvent, ScriptedPower, ScriptedProgram, ScriptedTariff } from './sepScript.ts'
 
 // IEEE 2030.5 representations by schema 2.1.0. Elements stand in the schema's order, which is by the alphabet within each type.
 
@@ -63,16 +63,16 @@ export function setPointsXml(base: ScriptedControl['base']): string {
   const { opModConnect, opModEnergize, opModFixedW, opModMaxLimW, opModTargetW, opModExpLimW } = base
   return (
     fields({ opModConnect, opModEnergize, opModFixedW, opModMaxLimW }) +
-    (opModTargetW === undefined ? '' : element('opModTargetW', {}, fields({ ...opModTargetW }))) +
+    (opModTargetW === undefined ? '' : element('opModTargetW', {}, powerFields(opModTargetW))) +
     // An extension of the Australian profile, as its servers send it; the standard's schema does not know it.
     (opModExpLimW === undefined
       ? ''
-      : element(
-          'csipaus:opModExpLimW',
-          { 'xmlns:csipaus': 'https://csipaus.org/ns/v1.3' },
-          fields({ ...opModExpLimW }),
-        ))
+      : element('csipaus:opModExpLimW', { 'xmlns:csipaus': 'https://csipaus.org/ns/v1.3' }, powerFields(opModExpLimW)))
   )
+}
+
+function powerFields({ multiplier, value }: ScriptedPower): string {
+  return fields({ multiplier, value })
 }
 
 export function tariffXml(tariff: ScriptedTariff, path: string): string {

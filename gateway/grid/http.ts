@@ -80,14 +80,15 @@ function httpError(url: URL, cause: unknown): BackfeedError {
       cause,
     })
   }
-  // Broken off at their side during the handshake: under TLS 1.3 the refusal of our certificate comes as an alert or a reset.
   if (TLS_NAMES.test(name) || /alert|handshake|altname|certificate/i.test(text)) {
     return new BackfeedError('GRID_TLS_REFUSED', `no trusted connection to ${url.host}: ${text}`, {
       retryable: true,
       cause,
     })
   }
-  return new BackfeedError('GRID_UNREACHABLE', `${url.host} did not answer: ${text}`, { retryable: true, cause })
+  const isCutOff = url.protocol === 'https:' && /ECONNRESET|EPIPE/.test(name)
+  const hint = isCutOff ? ' (a server that does not accept our certificate may break off like this)' : ''
+  return new BackfeedError('GRID_UNREACHABLE', `${url.host} did not answer: ${text}${hint}`, { retryable: true, cause })
 }
 
 function codeOf(error: unknown): string {

@@ -19,7 +19,7 @@ import { silentLogger } from '../../../../runtime/log.ts'
 import { createMetrics, type Metrics } from '../../../../runtime/metrics.ts'
 import { type Anvil, anvilAccount, anvilPrivateKey, startAnvil } from '../../../support/anvil.ts'
 import { REAL_PRICES, sharedData, skipWithout } from '../../../support/sharedData.ts'
-import { event, price, SettableSource } from '../settableSource.ts'
+import { event, price, SettableSource } from '../support/settableSource.ts'
 
 const START = 1_790_000_100 // a multiple of 900 seconds
 const PUBLISHER = 3

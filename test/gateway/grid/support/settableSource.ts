@@ -1,7 +1,7 @@
-import type { GridEvent, GridPicture, PriceInterval } from '../../../gateway/grid/model/gridEvent.ts'
-import type { GridSource } from '../../../gateway/grid/model/gridSource.ts'
-import type { SourceStatus } from '../../../gateway/sourceStatus.ts'
-import { PERIOD_SECONDS } from '../../../protocol/limits.ts'
+import type { GridEvent, GridPicture, PriceInterval } from '../../../../gateway/grid/model/gridEvent.ts'
+import type { GridSource } from '../../../../gateway/grid/model/gridSource.ts'
+import type { SourceStatus } from '../../../../gateway/sourceStatus.ts'
+import { PERIOD_SECONDS } from '../../../../protocol/limits.ts'
 
 /** A source whose picture the test paints. */
 export class SettableSource implements GridSource {
