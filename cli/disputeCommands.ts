@@ -226,7 +226,8 @@ const readingSchema = z.strictObject({
   credentials: hex.optional(),
 })
 
-function readReading(path: string): SignedReading {
+/** @throws BackfeedError READING_INVALID */
+export function readReading(path: string): SignedReading {
   let text: string
   try {
     text = readFileSync(path, 'utf8')

@@ -79,15 +79,30 @@ export function isDiskFull(error: unknown): boolean {
   return error instanceof Error && /No space left on device|File too large|Disk quota exceeded/.test(error.message)
 }
 
-function checkMarker(marker: string, owner: StoreOwner): void {
+/** Whose data an existing folder holds, for tools that only look. @throws BackfeedError STORE_MISSING, DATA_CORRUPTED */
+export function ownerOfFolder(folder: string): StoreOwner {
+  const marker = join(folder, MARKER)
+  if (!existsSync(marker)) {
+    throw new BackfeedError('STORE_MISSING', `${folder} is no store`, { exitCode: ExitCode.usage })
+  }
+  const { chainId, rollup } = readMarker(marker)
+  return { chainId: Number(chainId), rollup: String(rollup) }
+}
+
+function readMarker(marker: string): Record<string, unknown> {
   let held: unknown
   try {
     held = JSON.parse(readFileSync(marker, 'utf8'))
   } catch (cause) {
     throw dataCorrupted(`${marker} cannot be read`, {}, cause)
   }
-  const { format, chainId, rollup } = held as Record<string, unknown>
-  if (format !== FORMAT) throw dataCorrupted(`${marker} names format ${String(format)}, this version reads ${FORMAT}`)
+  const fields = held as Record<string, unknown>
+  if (fields.format === FORMAT) return fields
+  throw dataCorrupted(`${marker} names format ${String(fields.format)}, this version reads ${FORMAT}`)
+}
+
+function checkMarker(marker: string, owner: StoreOwner): void {
+  const { chainId, rollup } = readMarker(marker)
   if (chainId !== owner.chainId || rollup !== owner.rollup) {
     throw new BackfeedError(
       'WRONG_STORE',
