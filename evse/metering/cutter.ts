@@ -169,6 +169,7 @@ export class Cutter {
       fromMilliWh,
       toMilliWh: this.#exported(milliWh),
       dropBp: state.transaction?.gauge?.dropBp ?? 0,
+      tempC: hottestIn(state.temperatures, what, Number.POSITIVE_INFINITY),
     })
   }
 

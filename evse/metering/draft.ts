@@ -5,6 +5,7 @@ export type WithheldCode =
   | 'POWER_EXCEEDED'
   | 'CONTRACT_UNKNOWN'
   | 'SOC_UNKNOWN'
+  | 'EVSE_NOT_ACTIVE'
   | 'ERR_DATA_INCONSISTENCY'
 
 interface DraftSpan {
@@ -20,6 +21,8 @@ interface DraftSpan {
   readonly energyWh: number
   /** Export register at the end. */
   readonly meterEndWh: number
+  /** Hottest point, as a record has it: 255 is unknown. */
+  readonly tempC: number
 }
 
 /** A finished span that waits for its contract, its gauge and its signature. */
@@ -30,8 +33,6 @@ export interface RecordDraft extends DraftSpan {
   readonly exportedMilliWh: number
   /** Fall of the car's gauge up to the span's end, 0.01 %. */
   readonly dropBp: number
-  /** As a record has it: 255 is unknown. */
-  readonly tempC: number
 }
 
 /** Energy that is known to have flowed, and not known to whom, when, or whether at all. */
@@ -46,9 +47,3 @@ export interface WithheldDraft extends DraftSpan {
 }
 
 export type Draft = RecordDraft | WithheldDraft
-
-/** In front of each EVSE's drafts, in the order in which they are signed. */
-export function draftKey(evse: string, draft: Draft): string {
-  const digits = (value: number): string => String(value).padStart(12, '0')
-  return `metering/draft/${encodeURIComponent(evse)}/${digits(draft.number)}.${digits(draft.part)}`
-}

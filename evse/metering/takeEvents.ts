@@ -2,7 +2,7 @@ import type { CutRules } from './config.ts'
 import { Cutter } from './cutter.ts'
 import type { Draft } from './draft.ts'
 import { type HeldBecause, inOrder, nextEvent } from './eventOrder.ts'
-import { foldEvent } from './foldEvent.ts'
+import { flag, foldEvent } from './foldEvent.ts'
 import type { MeterEvent } from './meterEvent.ts'
 import type { MeterState } from './meterState.ts'
 
@@ -20,25 +20,35 @@ export interface Taken {
 
 /**
  * Takes messages as far as their turn has come. Pure: the same state and messages give the same drafts, so a crash before they were
- * durable changes nothing. `giveUp`: what the first of them waits for is not waited for any longer.
+ * durable changes nothing. `giveUp`: what the first of them (or all of them) waits for is not
+ * waited for any longer.
  */
 export function takeEvents(
   before: { readonly state: MeterState; readonly held: readonly MeterEvent[] },
   events: readonly MeterEvent[],
   rules: CutRules,
-  giveUp = false,
+  giveUp: 'NOT' | 'ONCE' | 'ALWAYS' = 'NOT',
 ): Taken {
   const cutter = new Cutter(before.state, rules)
   const held = events.length === 0 ? [...before.held] : [...before.held, ...events].sort(inOrder)
-  let mayGiveUp = giveUp
+  let mayGiveUp = giveUp !== 'NOT'
   for (;;) {
     const next = nextEvent(held, cutter.state, rules)
     if (next === undefined) return { state: cutter.state, drafts: cutter.drafts, held, heldBecause: undefined }
     if (next.waitsFor !== undefined && !mayGiveUp && held.length <= MAX_HELD_EVENTS) {
       return { state: cutter.state, drafts: cutter.drafts, held, heldBecause: next.waitsFor }
     }
-    if (next.waitsFor !== undefined) mayGiveUp = false
+    if (next.waitsFor !== undefined) {
+      mayGiveUp = giveUp === 'ALWAYS'
+      flag(cutter.state, next.waitsFor, GIVEN_UP[next.waitsFor], next.event.atMs)
+    }
     held.splice(held.indexOf(next.event), 1)
     foldEvent(cutter, next.event, rules)
   }
+}
+
+const GIVEN_UP: Readonly<Record<HeldBecause, string>> = {
+  SEQUENCE_GAP: 'messages of the transaction never came; the register makes up for them',
+  END_MISSING: 'the transaction’s end never came, and the next one has begun',
+  TRANSACTION_MISSING: 'the register rose in no transaction that is known; that energy is put aside',
 }
