@@ -22,6 +22,8 @@ export interface Benchmark {
   readonly title: string
   /** By the name of a ratio or figure. */
   readonly aims: Readonly<Record<string, Aim>>
+  /** Why it cannot run on this machine; undefined when it can. Default: it can. */
+  missing?(): string | undefined
   run(options: BenchOptions): Promise<BenchResult>
 }
 

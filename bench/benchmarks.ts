@@ -1,6 +1,8 @@
 import { batchBuild } from './batchBuild.ts'
 import { blsHttpBinary } from './bls.ts'
 import type { Benchmark } from './benchmark.ts'
+import { insteadL1 } from './instead/onePerTransaction.ts'
+import { insteadPostgres } from './instead/postgresInline.ts'
 import { latency } from './latency.ts'
 import { p256HttpBinary, p256HttpJson, p256Libp2p } from './p256.ts'
 import { proverReplay } from './proverReplay.ts'
@@ -21,4 +23,6 @@ export const benchmarks: readonly Benchmark[] = [
   restart,
   restartSnapshot,
   latency,
+  insteadL1,
+  insteadPostgres,
 ]

@@ -39,6 +39,11 @@ export async function runBench(run: BenchRun): Promise<Record<string, BenchResul
   for (const benchmark of benchmarks) {
     if (run.only.length > 0 && !run.only.includes(benchmark.name)) continue
     run.print(`\n${benchmark.name}: ${benchmark.title}`)
+    const missing = benchmark.missing?.()
+    if (missing !== undefined) {
+      run.print(`  left out: ${missing}`)
+      continue
+    }
     const result = await runAlone(benchmark.name, run)
     results[benchmark.name] = result
     for (const line of lines(benchmark, result, baseline[benchmark.name] ?? {})) run.print(line)
