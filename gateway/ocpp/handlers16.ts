@@ -62,7 +62,7 @@ export function answer16(session: StationSession, context: StationContext): void
   session.handle('StartTransaction', (start: StartTransaction) =>
     session.inOrder(() => onStart(context, session, start)),
   )
-  session.handle('MeterValues', (values: MeterValues) => session.inOrder(() => onMeterValues(context, session, values)))
+  session.handle('MeterValues', (values: MeterValues) => onMeterValues(context, session, values))
   session.handle('StopTransaction', (stop: StopTransaction) => session.inOrder(() => onStop(context, session, stop)))
   session.handle('DataTransfer', async () => ({ status: 'UnknownVendorId' }))
   session.handle('SecurityEventNotification', async (event: { type: string; techInfo?: string }) => {
@@ -92,6 +92,7 @@ async function onStart(context: StationContext, session: StationSession, start: 
     token: start.idTag,
     early: [],
     ended: false,
+    beganMs: timeOf(start.timestamp),
     touchedMs: 0,
     v16: { startedBy, nextSeqNo: 1, contents: [] },
   })
@@ -109,15 +110,15 @@ async function onMeterValues(context: StationContext, session: StationSession, v
   const receivedMs = context.now()
   const live = groups.filter(({ atMs }) => receivedMs - atMs < OFFLINE_AFTER_MS)
   sendTelemetry(context, session, values.connectorId, live)
-  if (values.transactionId === undefined) return {}
-  const row = context.store.get(session.id, String(values.transactionId))
-  if (row?.v16 === undefined) return unknownTransaction(context, session, values.transactionId)
-  await passNumbered(context, session, row, values, {
-    kind: 'UPDATED',
-    timestamp: values.meterValue.at(-1)?.timestamp ?? new Date(receivedMs).toISOString(),
-    groups,
+  const { transactionId } = values
+  if (transactionId === undefined) return {}
+  return session.inOrder(async () => {
+    const row = context.store.get(session.id, String(transactionId))
+    if (row?.v16 === undefined) return unknownTransaction(context, session, transactionId)
+    const timestamp = values.meterValue.at(-1)?.timestamp ?? new Date(receivedMs).toISOString()
+    await passNumbered(context, session, row, values, { kind: 'UPDATED', timestamp, groups })
+    return {}
   })
-  return {}
 }
 
 async function onStop(context: StationContext, session: StationSession, stop: StopTransaction): Promise<object> {

@@ -88,9 +88,10 @@ export function answer2(session: StationSession, context: StationContext): void 
     },
   )
   session.handle('Authorize', async (request: AuthorizeRequest) => authorize(context, session, request))
-  session.handle('TransactionEvent', (event: TransactionEvent) =>
-    session.inOrder(() => onTransactionEvent(context, session, event)),
-  )
+  session.handle('TransactionEvent', async (event: TransactionEvent) => {
+    onLiveEvent(context, session, event)
+    return session.inOrder(() => onTransactionEvent(context, session, event))
+  })
   session.handle('MeterValues', async (values: { evseId: number; meterValue: MeterValue<SampledValue2>[] }) => {
     // Outside of transactions: nobody's car, so telemetry alone.
     sendTelemetry(context, session, values.evseId, readingsOf2(values.meterValue))
@@ -140,31 +141,37 @@ function tokenStatus(context: StationContext, session: StationSession, token: Id
   return acceptsToken(context, session, token.idToken, evseId) ? 'Accepted' : 'Unknown'
 }
 
+/** At once: the fail-safe does not wait for the disk. */
+function onLiveEvent(context: StationContext, session: StationSession, event: TransactionEvent): void {
+  const atMs = timeOf(event.timestamp)
+  if (event.offline === true) return
+  watchClock(context, session, context.now(), atMs)
+  const evseId = evseIdOf(context, session, event)
+  if (evseId !== undefined) sendTelemetry(context, session, evseId, readingsOf2(event.meterValue))
+}
+
+function evseIdOf(context: StationContext, session: StationSession, event: TransactionEvent): number | undefined {
+  return event.evse?.id ?? context.store.get(session.id, event.transactionInfo.transactionId)?.evseId
+}
+
 async function onTransactionEvent(
   context: StationContext,
   session: StationSession,
   event: TransactionEvent,
 ): Promise<object> {
-  const receivedMs = context.now()
-  const atMs = timeOf(event.timestamp)
   const offline = event.offline ?? false
   const transaction = event.transactionInfo.transactionId
-  const groups = readingsOf2(event.meterValue)
-  const evseId = event.evse?.id ?? context.store.get(session.id, transaction)?.evseId
-  if (!offline) {
-    watchClock(context, session, receivedMs, atMs)
-    sendTelemetry(context, session, evseId, groups)
-  }
+  const evseId = evseIdOf(context, session, event)
   await context.transactions.take({
     station: session.id,
     transaction,
     kind: KINDS[event.eventType],
     seqNo: event.seqNo,
-    atMs,
+    atMs: timeOf(event.timestamp),
     offline,
     evseId: event.evse?.id,
     token: event.idToken?.idToken,
-    groups,
+    groups: readingsOf2(event.meterValue),
   })
   if (event.eventType !== 'Updated') {
     const evse = evseId === undefined ? undefined : evseName(context, session, evseId)

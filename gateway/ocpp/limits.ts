@@ -6,9 +6,9 @@ export const MAX_CALLS_UNDER_WAY = 8
 export const MAX_COMMANDS_WAITING = 32
 /** Answers that a station does not read. Four of the largest it may be sent. */
 export const MAX_UNREAD_BYTES = 1_048_576
-/** Passwords being hashed at once: 16 MB and 40 ms of a pool thread each. */
+/** Passwords being hashed at once: as many as Node's pool has threads. */
 export const MAX_HASHING = 4
-/** Stations that wait for that: all of a large site come back together after a power cut. About a minute of hashing. */
+/** Stations that wait for that: all of a large fleet come back together after a restart. Under a minute of hashing. */
 export const MAX_HASHING_WAITING = 4_096
 /** Hosts and stations whose failures are counted. The oldest is forgotten first. */
 export const MAX_COUNTED = 16_384

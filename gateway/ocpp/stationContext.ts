@@ -81,7 +81,7 @@ function roundedMs(text: string): string {
 export function sendTelemetry(
   context: StationContext,
   session: StationSession,
-  evseId: number | undefined,
+  evseId: number,
   groups: readonly ReadingGroup[],
 ): void {
   for (const { atMs, readings } of groups) {

@@ -1,5 +1,5 @@
 import type { OcppConfig } from './config.ts'
-import { type StationSession, statusOf } from './session.ts'
+import { isRpcError, type StationSession, statusOf } from './session.ts'
 
 // What a station is told to measure, after each boot. Without it most send what the car took, and nothing else.
 
@@ -20,7 +20,7 @@ const MEASURANDS = [
 ]
 const ENDS = MEASURANDS.slice(2)
 
-/** Sets all, one after another. Returns what the station took in none of its values. */
+/** Sets all, one after another, until the station goes away. Returns what it took in none of its values. */
 export async function applySettings(
   session: StationSession,
   config: Pick<OcppConfig, 'sampleIntervalS' | 'alignedIntervalS' | 'variables'>,
@@ -30,7 +30,11 @@ export async function applySettings(
     settings.push({ ...name, values: [value] })
   }
   const refused: string[] = []
-  for (const setting of settings) if (!(await apply(session, setting))) refused.push(setting.variable)
+  try {
+    for (const setting of settings) if (!(await apply(session, setting))) refused.push(setting.variable)
+  } catch (error) {
+    session.log.warn({ err: error }, 'the station went away before it was told what to measure')
+  }
   return refused
 }
 
@@ -76,8 +80,8 @@ async function apply(session: StationSession, setting: Setting): Promise<boolean
         session.version === 'ocpp1.6' ? await change16(session, setting, value) : await set2(session, setting, value)
       if (taken) return true
     } catch (error) {
+      if (!isRpcError(error)) throw error
       session.log.debug({ err: error, variable: setting.variable }, 'a setting failed')
-      return false
     }
   }
   return false

@@ -34,6 +34,8 @@ const rowSchema = z.strictObject({
   /** Messages that came before the EVSE was known. */
   early: z.array(eventSchema),
   ended: z.boolean(),
+  /** Station's clock at its first message. */
+  beganMs: z.number(),
   /** Gateway's clock at the last change. */
   touchedMs: z.number(),
   /** Energy by intervals: the last message added, and the running totals it gave. */
@@ -89,12 +91,15 @@ export class TransactionStore {
     return this.#stations.get(station)?.values() ?? []
   }
 
-  /** The transaction that began last at this EVSE and has not ended, as far as it was told. */
+  /**
+   * The transaction that began last at this EVSE and has not ended, as far as it was told. Not the one that was told of last: an older one may
+   * still be coming in from the station's queue.
+   */
   openAt(station: string, evseId: number): TransactionRow | undefined {
     let latest: TransactionRow | undefined
     for (const row of this.of(station)) {
       if (row.evseId !== evseId || row.ended) continue
-      if (latest === undefined || row.touchedMs >= latest.touchedMs) latest = row
+      if (latest === undefined || row.beganMs >= latest.beganMs) latest = row
     }
     return latest
   }

@@ -63,7 +63,7 @@ export class Transactions {
       const text = `transaction ${message.transaction} began at EVSE ${evseId} and now names ${message.evseId}`
       this.#inconsistent(message.station, evse, text)
     }
-    let row = before ?? emptyRow(message.station, message.transaction)
+    let row = before ?? emptyRow(message)
     for (const early of row.early) row = await this.#pass({ ...early, station: row.station }, { ...row, evseId }, evse)
     await this.#pass(moved ? { ...message, groups: [] } : message, { ...row, evseId, early: [] }, evse)
   }
@@ -74,12 +74,14 @@ export class Transactions {
   }
 
   async #keepEarly(message: TransactionMessage, before: TransactionRow | undefined): Promise<void> {
-    const row = before ?? emptyRow(message.station, message.transaction)
+    const row = before ?? emptyRow(message)
     const { kind, seqNo, atMs, offline, groups } = message
     const isRepeat = row.early.some((early) => early.seqNo === seqNo && early.atMs === atMs)
     const event: EarlyEvent = { kind, seqNo, atMs, offline, groups: [...groups] }
     const early = isRepeat ? row.early : [...row.early, event]
     if (early.length > MAX_EARLY_EVENTS || JSON.stringify(early).length > MAX_EARLY_CHARS) {
+      const text = `${early.length} messages of transaction ${row.transaction}, and none names its EVSE: they wait at the station`
+      this.#deps.problem({ code: 'TRANSACTION_UNPLACED', message: text, station: row.station })
       throw rpcError('PropertyConstraintViolation', 'no message of this transaction has named its EVSE yet')
     }
     await this.#deps.store.put(withToken({ ...row, early }, message.token))
@@ -182,8 +184,8 @@ export function findContract(directory: Directory, lane: number, token: string):
   return directory.contractOfToken(lane, token) ?? directory.contractOfToken(lane, token.replaceAll('-', ''))
 }
 
-function emptyRow(station: string, transaction: string): TransactionRow {
-  return { station, transaction, early: [], ended: false, touchedMs: 0 }
+function emptyRow({ station, transaction, atMs }: TransactionMessage): TransactionRow {
+  return { station, transaction, early: [], ended: false, beganMs: atMs, touchedMs: 0 }
 }
 
 /** The first token stands; only one that is no contract's gives way to one that is. */

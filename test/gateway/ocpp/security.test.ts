@@ -163,14 +163,15 @@ test('passwords are kept in a file of mode 600', async () => {
 })
 
 test('a password hash holds for its password alone, whatever bytes it has', async () => {
-  const random = Buffer.from([0, 255, 58, 10])
+  const random = Buffer.from([0, 255, 58, 10, ...Array<number>(12).fill(200)])
   const stored = await hashPassword(random)
   const checker = new PasswordChecker()
   assert.equal(await checker.check('S', stored, random), 'RIGHT')
   assert.equal(await checker.check('S', stored, random), 'RIGHT') // known again
-  assert.equal(await checker.check('S', stored, Buffer.from([0, 255, 58])), 'WRONG')
-  assert.equal(await checker.check('S', await hashPassword('other'), random), 'WRONG')
+  assert.equal(await checker.check('S', stored, random.subarray(1)), 'WRONG')
+  assert.equal(await checker.check('S', await hashPassword('another-of-16-chars'), random), 'WRONG')
   assert.equal(await checker.check('S', 'scrypt$1$8$1$AAAAAAAAAAA=$AAAA', random), 'WRONG')
+  await assert.rejects(hashPassword('fifteen-chars-x'), { code: 'PASSWORD_TOO_SHORT' })
   for (const dear of ['scrypt$16777216$8$1', 'scrypt$16383$8$1', 'scrypt$16384$0$1', 'scrypt$16384$8$99']) {
     assert.equal(parsePasswordHash(`${dear}$${'A'.repeat(24)}$${'A'.repeat(44)}`), undefined)
   }

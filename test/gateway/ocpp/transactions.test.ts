@@ -137,7 +137,7 @@ function lastMessage(version: string, transaction: string, atMs: number): [strin
   ]
 }
 
-test('a station is answered only when the message is durable', async () => {
+test('a station is answered only when the message is durable, and the fail-safe is told before', async () => {
   await using gateway = await startOcpp()
   const station = gateway.station()
   await station.boot()
@@ -146,15 +146,55 @@ test('a station is answered only when the message is durable', async () => {
     release = resolve
   })
   station.plugIn(1, KNOWN_TOKEN)
-  // Another call is answered meanwhile, so the station's message has long been read.
-  const other = gateway.station({ id: 'CS1' })
+  station.sendRaw(JSON.stringify([2, 'later', 'Heartbeat', {}]))
+  await gateway.heard('Heartbeat') // and so the one before it
+  assert.doesNotMatch(await gateway.metrics(), /ocpp_messages_total{action="TransactionEvent"/)
   assert.equal(station.queued, 1)
-  await new Promise((resolve) => setImmediate(resolve))
-  assert.equal(station.queued, 1)
-  assert.equal(other.connected, false)
+  assert.equal(gateway.telemetry.length, 1)
   release()
   await station.drained()
-  assert.equal(station.queued, 0)
+  assert.match(await gateway.metrics(), /ocpp_messages_total{action="TransactionEvent",outcome="ok",service="test"} 1/)
+})
+
+test('a transaction that never names its EVSE waits at the station, and is shown', async () => {
+  await using gateway = await startOcpp()
+  const station = gateway.station()
+  await station.boot()
+  const say = (seqNo: number): Promise<unknown> =>
+    station.call('TransactionEvent', {
+      eventType: 'Updated',
+      timestamp: new Date(T0 + seqNo).toISOString(),
+      triggerReason: 'MeterValuePeriodic',
+      seqNo,
+      transactionInfo: { transactionId: 'T1' },
+    })
+  for (let seqNo = 0; seqNo < 16; seqNo++) await say(seqNo)
+  await assert.rejects(say(16), { rpcErrorCode: 'PropertyConstraintViolation' })
+  await say(3) // a repeat of one that is kept
+  assert.deepEqual(gateway.codes(), ['TRANSACTION_UNPLACED'])
+})
+
+test('a command is for the transaction that began last, even while an older one still comes in', async () => {
+  const stopped: unknown[] = []
+  await using gateway = await startOcpp()
+  const station = gateway.station({ onCommand: (_action, params) => void stopped.push(params) })
+  await station.boot()
+  const say = (transactionId: string, seqNo: number, atMs: number): Promise<unknown> =>
+    station.call('TransactionEvent', {
+      eventType: seqNo === 0 ? 'Started' : 'Updated',
+      timestamp: new Date(atMs).toISOString(),
+      triggerReason: 'MeterValuePeriodic',
+      seqNo,
+      offline: transactionId === 'old',
+      transactionInfo: { transactionId },
+      evse: { id: 1 },
+    })
+  await say('old', 0, T0 - 5_000)
+  await say('new', 0, T0)
+  gateway.clock.nowMs += 10
+  await say('old', 1, T0 - 4_000)
+  await gateway.ocpp.commands.stop('CS1-1', 'X', AbortSignal.timeout(5_000))
+  assert.deepEqual(stopped, [{ transactionId: 'new' }])
 })
 
 test('when the store fails the station keeps its message and sends it again', async () => {

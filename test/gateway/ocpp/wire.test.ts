@@ -171,6 +171,28 @@ test('a station that does not answer pings is cut', async () => {
   while (gateway.ocpp.status().figures.connected !== 0) await new Promise((resolve) => setImmediate(resolve))
 })
 
+test('a station that reads no answers is cut', async () => {
+  await using gateway = await startOcpp()
+  await using line = await openLine(gateway)
+  const { _ws: socket } = line.link as unknown as { _ws: { pause(): void; resume(): void } }
+  socket.pause()
+  // The refusal repeats the name of the action, so each takes as much of the line as it may.
+  const long = 'x'.repeat(200_000)
+  while (gateway.ocpp.status().figures.connected === 1) {
+    line.link.sendRaw(JSON.stringify([2, 'id', long, {}]))
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+  socket.resume()
+  await line.closed
+})
+
+test('connections are limited', async () => {
+  await using gateway = await startOcpp({ config: { maxConnections: 1 }, stations: { CS1: 1, CS2: 1 } })
+  await gateway.station().boot()
+  await assert.rejects(gateway.station({ id: 'CS2' }).boot())
+  assert.equal(gateway.ocpp.status().figures.connected, 1)
+})
+
 test('stopping waits for what is under way', async () => {
   const gateway = await startOcpp()
   const station = gateway.station()
