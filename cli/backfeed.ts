@@ -6,7 +6,7 @@ import { bridgeCommand } from './bridgeCommands.ts'
 import { devnetCommand } from './devnetCommand.ts'
 import { gatewayCommand } from './gatewayCommands.ts'
 import { receiptCommand } from './receiptCommands.ts'
-import { proverCommand, sequencerCommand } from './serviceCommands.ts'
+import { evseCommand, proverCommand, sequencerCommand } from './serviceCommands.ts'
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 a fault of ours, 2 wrong usage or configuration, 3 L1 unreachable, 4 data damaged or false, 5 refused by L1.
@@ -23,6 +23,7 @@ export function buildProgram(): Command {
     devnetCommand(),
     sequencerCommand(),
     proverCommand(),
+    evseCommand(),
     gatewayCommand(),
     bridgeCommand(),
     receiptCommand(),

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { evseConfigSchema } from '../evse/config.ts'
 import { proverConfigSchema } from '../prover/config.ts'
 import { loadConfig } from '../runtime/config.ts'
 import { BackfeedError, ExitCode } from '../runtime/errors.ts'
@@ -41,5 +42,19 @@ export function proverCommand(): Command {
       }
       const log = createLogger({ service: 'prover', level: config.log.level })
       process.exitCode = await runUntilSignal(log, (signal) => startProver(config, { signal, log }))
+    })
+}
+
+export function evseCommand(): Command {
+  return new Command('evse')
+    .description('Run an EVSE’s agent: meter readings in by lines, signed records out, receipts kept.')
+    .requiredOption(CONFIG, 'TOML; docs/evse.md lists every key with its unit and default')
+    .addHelpText('after', () => configHelp(evseConfigSchema))
+    .action(async ({ config: path }: { config: string }) => {
+      const { startEvse } = await import('../evse/main.ts')
+      const config = loadConfig({ path, schema: evseConfigSchema })
+      // Standard output is the firmware's.
+      const log = createLogger({ service: 'evse', level: config.log.level, destination: process.stderr })
+      process.exitCode = await runUntilSignal(log, (signal) => startEvse(config, { signal, log }))
     })
 }

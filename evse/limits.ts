@@ -33,3 +33,16 @@ export const MAX_LANE_REQUESTS = 4
 export const MAX_TARGETS = 8
 /** Problems that a status answer lists: a lost network makes thousands alike. */
 export const MAX_PROBLEMS = 50
+/** Operators whose receipts are believed at a time: the one on L1, and the next while it changes. */
+export const MAX_OPERATORS = 4
+/** Contracts in an EVSE's configuration: the cars of a depot. */
+export const MAX_CONTRACTS = 10_000
+
+/** One line of the firmware: a transaction event with a few signed meter values. */
+export const MAX_LINE_BYTES = 65_536
+/** Lines of one connection that wait for the disk; then it is not read on. */
+export const MAX_LINES_UNDER_WAY = 256
+/** What a connection has not read of our answers; then it is closed. */
+export const MAX_LINE_BACKLOG_BYTES = 1_048_576
+/** The firmware, and a technician's tool or two. */
+export const MAX_LINE_CONNECTIONS = 4
