@@ -86,7 +86,9 @@ async function isClient(request: IncomingMessage, client: { id: string; secret: 
   const form = new URLSearchParams(body)
   const basic = /^Basic (.+)$/.exec(request.headers.authorization ?? '')?.[1]
   if (basic !== undefined) {
-    return Buffer.from(basic, 'base64').toString('utf8') === `${client.id}:${client.secret}`
+    // Both halves are form-encoded (RFC 6749, 2.3.1).
+    const pair = [client.id, client.secret].map(encodeURIComponent).join(':')
+    return Buffer.from(basic, 'base64').toString('utf8') === pair
   }
   return form.get('client_id') === client.id && form.get('client_secret') === client.secret
 }

@@ -49,7 +49,7 @@ export function timelineOf(
   for (let turn = skipped; from + turn * cycle < Math.min(until, window.end); turn++) {
     for (const { interval, start, end } of once) {
       const moved = { interval, start: start + turn * cycle, end: Math.min(end + turn * cycle, until) }
-      if (touches(moved, window)) intervals.push(moved)
+      if (moved.start < until && touches(moved, window)) intervals.push(moved)
     }
     if (intervals.length > MAX_VTN_INTERVALS) return `more than ${MAX_VTN_INTERVALS} intervals`
   }
