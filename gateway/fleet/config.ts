@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { MAX_SLOTS } from '../../protocol/limits.ts'
 import { signerConfigSchema } from '../../evse/signer/config.ts'
 import { MAX_CONTRACTS, MAX_EVSES } from '../limits.ts'
+import { meterKeyProblem } from '../ocmf/meterKey.ts'
 
 const lane = z.number().int().min(0).max(0xffffffff)
 const slot = z
@@ -24,10 +25,13 @@ export const evseEntrySchema = z
     evseId: z.number().int().min(1).max(1_000).default(1),
     /** Where its key is. Absent: it signs by itself and sends signed records. */
     signer: signerConfigSchema.optional(),
-    /** Public key of its meter, hex or base64: DER SubjectPublicKeyInfo or a raw point. */
+    /** Public key of its meter: PEM, or hex or base64 of DER SubjectPublicKeyInfo or of the raw point, as its label or OCPP’s publicKey has it. */
     meterKey: z
       .string()
-      .regex(/^([0-9a-fA-F]{2}){32,}$|^[A-Za-z0-9+/]{40,}={0,2}$/, 'hex or base64')
+      .superRefine((text, context) => {
+        const problem = meterKeyProblem(text)
+        if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
+      })
       .optional(),
     /** `refuse`: a meter value that is unsigned or badly signed is not taken. `check`: taken and flagged. `ignore`: not looked at. */
     signedValues: z.enum(['refuse', 'check', 'ignore']).default('ignore'),

@@ -3,7 +3,7 @@ import type { LaneRules } from '../../protocol/laneRules.ts'
 import { P256_LAYOUT } from '../../protocol/scheme.ts'
 import type { Contract, EdgeEvse } from './directory.ts'
 import type { ContractEntry, EvseEntry } from './config.ts'
-import { meterKeyBytes } from './meterKey.ts'
+import { meterKeyBytes } from '../ocmf/meterKey.ts'
 
 /** What L1 says of an EVSE's slot. Seconds. */
 export interface SlotTerm {

@@ -41,6 +41,24 @@ export function parseMeterKey(bytes: Uint8Array, announced: Curve): MeterKey {
   return key
 }
 
+/**
+ * What is wrong with a key as it is configured, or undefined. Of a raw point only the length can be looked at: its curve is announced by the values.
+ */
+export function meterKeyProblem(text: string): string | undefined {
+  const bytes = meterKeyBytes(text)
+  if (bytes === undefined) return 'no PEM, hex or base64 of a public key'
+  if (bytes[0] !== 0x30) {
+    const fits = KNOWN_CURVES.some(({ bytes: size }) => [2 * size, 2 * size + 1, size + 1].includes(bytes.length))
+    return fits ? undefined : `${bytes.length} bytes are no point of any of OCMF’s curves`
+  }
+  try {
+    fromDer(bytes)
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
 /** Parsing costs as much as a verification. */
 const parsed = new Map<string, MeterKey>()
 

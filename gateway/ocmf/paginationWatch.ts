@@ -16,10 +16,10 @@ export type PageOrder =
 export class PaginationWatch {
   readonly #last = new Map<string, number>()
 
-  /** Undefined: the value has no page or no serial. */
-  see(evse: string, { pagination, serial }: Pick<VerifiedValue, 'pagination' | 'serial'>): PageOrder | undefined {
+  /** `meter`: whose key it is. Undefined: the value has no page. */
+  see(meter: string, { pagination, serial }: Pick<VerifiedValue, 'pagination' | 'serial'>): PageOrder | undefined {
     if (pagination === undefined) return undefined
-    const id = JSON.stringify([evse, serial, pagination.kind])
+    const id = JSON.stringify([meter, serial, pagination.kind])
     const last = this.#last.get(id)
     const { number } = pagination
     if (last !== undefined && number < last) return { order: 'BACK' }

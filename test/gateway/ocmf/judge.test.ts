@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { ECDH, generateKeyPairSync } from 'node:crypto'
 import { describe, test } from 'node:test'
+import { pino } from 'pino'
 import { judgeSignedValue } from '../../../gateway/ocmf/judge.ts'
-import { meterKeyBytes } from '../../../gateway/ocmf/meterKey.ts'
+import { meterKeyBytes, meterKeyProblem } from '../../../gateway/ocmf/meterKey.ts'
+import { createOcmfJudge } from '../../../gateway/ocmf/ocmfJudge.ts'
 import type { Judgement, SignedValueCode, VerifiedValue } from '../../../gateway/ocmf/signedValue.ts'
+import { createMetrics } from '../../../runtime/metrics.ts'
 import { exportPayload, makeOcmfMeter, type SigningHow } from '../../support/ocmfMeter.ts'
 
 const CURVES = [
@@ -208,4 +211,53 @@ describe('policy', () => {
     assert.deepEqual(value.flags, ['CLOCK_NOT_SET'])
     assert.equal(value.readings[0]!.synchronised, false)
   })
+})
+
+test('what a process’s judge judged is counted, and gaps between pages are seen', async () => {
+  const metrics = createMetrics({ service: 'test', process: false })
+  const lines: string[] = []
+  const judge = createOcmfJudge({
+    metrics,
+    log: pino({ level: 'info' }, { write: (line: string) => lines.push(line) }),
+  })
+  const meter = makeOcmfMeter('brainpoolP256r1', 'secp256r1')
+  const policy = { signedValues: 'refuse', meterKey: meter.key } as const
+  for (const page of ['T1', 'T2', 'T5', 'T5', 'F1']) {
+    await judge(policy, { data: meter.sign(exportPayload('1', { PG: page })) })
+  }
+  await judge(policy, undefined)
+  await judge({ ...policy, signedValues: 'ignore' }, undefined)
+  const text = await metrics.text()
+  const count = (name: string): string | undefined =>
+    text.split(name.replace('}', ',service="test"} '))[1]?.split('\n')[0]
+  assert.equal(count('ocmf_values_total{outcome="verified"}'), '5')
+  assert.equal(count('ocmf_values_total{outcome="OCMF_UNSIGNED"}'), '1')
+  assert.equal(count('ocmf_values_total{outcome="ignored"}'), '1')
+  assert.equal(count('ocmf_flags_total{flag="CURVE_DIFFERS"}'), '5')
+  for (const [order, times] of [
+    ['FIRST', '2'],
+    ['NEXT', '1'],
+    ['MISSING', '1'],
+    ['REPEATED', '1'],
+  ]) {
+    assert.equal(count(`ocmf_pages_total{order="${order}"}`), times)
+  }
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line).missing),
+    [2],
+  )
+})
+
+test('a configured key is looked at before any value comes', () => {
+  const { key, publicKey } = makeOcmfMeter('secp384r1')
+  const hex = Buffer.from(key).toString('hex')
+  const point = Buffer.from(key).subarray(-97)
+  const good = [hex, Buffer.from(key).toString('base64'), publicKey.export({ type: 'spki', format: 'pem' }).toString()]
+  for (const text of [...good, point.toString('hex'), point.subarray(1).toString('base64')]) {
+    assert.equal(meterKeyProblem(text), undefined)
+  }
+  const ed25519 = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'der' }).toString('hex')
+  for (const text of ['', 'key!', hex.slice(0, -2), point.subarray(2).toString('hex'), ed25519, 'x'.repeat(9_000)]) {
+    assert.equal(typeof meterKeyProblem(text), 'string', text)
+  }
 })
