@@ -12,6 +12,9 @@ const PHASES_TO_NEUTRAL = ['L1-N', 'L2-N', 'L3-N']
 /** 10^-3 Wh from the unit. Another unit is not energy, or not of the standard. */
 const UNIT_SCALE: Readonly<Record<string, number>> = { Wh: 3, kWh: 6 }
 
+/** A record's register has 40 bits of Wh: a larger one was never metered. */
+const MAX_MILLI_WH = (2 ** 40 - 1) * 1_000
+
 /** Which meter: `Outlet:total`, `Body:L1+L2+L3`. A transaction keeps the first it used, since another register would be a jump. */
 export type MeterSource = string
 
@@ -89,7 +92,8 @@ function single(readings: readonly Reading[], source: MeterSource): ExportEnergy
     const scale = UNIT_SCALE[reading.unit ?? 'Wh']
     if (scale === undefined) return { kind: 'BAD', message: `unit ${reading.unit} is no unit of energy` }
     const value = floorScaled(reading.value!, scale + reading.multiplier)
-    if (value === undefined || value < 0) return { kind: 'BAD', message: `export of ${reading.value} is not possible` }
+    if (value === undefined || value < 0 || value > MAX_MILLI_WH)
+      return { kind: 'BAD', message: `export of ${reading.value} is not possible` }
     if (milliWh !== undefined && milliWh !== value) {
       return { kind: 'BAD', message: 'two different export readings of one moment' }
     }

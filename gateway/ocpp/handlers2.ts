@@ -1,5 +1,6 @@
 import type { MeterEvent } from '../../evse/metering/meterEvent.ts'
 import { type MeterValue, readingsOf2, type SampledValue2 } from './reading.ts'
+import { rpcError } from './rpc.ts'
 import type { StationSession } from './session.ts'
 import {
   acceptsToken,
@@ -51,7 +52,10 @@ const KINDS: Readonly<Record<TransactionEvent['eventType'], MeterEvent['kind']>>
   Ended: 'ENDED',
 }
 
-/** Told to the station and of no consequence here: logged, answered, done. */
+/** OCPP 2.0.1 part 2, 2.1.5, and a little more generous. */
+const IDENTIFIER = /^[\x21-\x7e]{1,36}$/
+
+/** Told by the station and of no consequence here: logged, answered, done. */
 const NOTED_2 = [
   'ClearedChargingLimit',
   'FirmwareStatusNotification',
@@ -89,7 +93,7 @@ export function answer2(session: StationSession, context: StationContext): void 
   )
   session.handle('Authorize', async (request: AuthorizeRequest) => authorize(context, session, request))
   session.handle('TransactionEvent', async (event: TransactionEvent) => {
-    onLiveEvent(context, session, event)
+    checkAndForward(context, session, event)
     return session.inOrder(() => onTransactionEvent(context, session, event))
   })
   session.handle('MeterValues', async (values: { evseId: number; meterValue: MeterValue<SampledValue2>[] }) => {
@@ -141,9 +145,14 @@ function tokenStatus(context: StationContext, session: StationSession, token: Id
   return acceptsToken(context, session, token.idToken, evseId) ? 'Accepted' : 'Unknown'
 }
 
-/** At once: the fail-safe does not wait for the disk. */
-function onLiveEvent(context: StationContext, session: StationSession, event: TransactionEvent): void {
+/** The fail-safe is told at once: it does not wait for the disk. */
+function checkAndForward(context: StationContext, session: StationSession, event: TransactionEvent): void {
   const atMs = timeOf(event.timestamp)
+  // The schemas of 2.0.1 let both through.
+  if (event.seqNo < 0) throw rpcError('PropertyConstraintViolation', 'seqNo is below zero')
+  if (!IDENTIFIER.test(event.transactionInfo.transactionId)) {
+    throw rpcError('PropertyConstraintViolation', 'transactionId is no identifierString')
+  }
   if (event.offline === true) return
   watchClock(context, session, context.now(), atMs)
   const evseId = evseIdOf(context, session, event)

@@ -36,10 +36,10 @@ export interface StationContext {
   readonly monotonicMs: () => number
 }
 
-/** @throws an RPC error: the schema lets through what is no time, such as a leap second */
+/** @throws an RPC error: the schema lets through what is no time, such as a leap second, and years before clocks counted */
 export function timeOf(text: string): number {
   const atMs = Date.parse(text)
-  if (Number.isNaN(atMs)) throw rpcError('FormatViolation', `${text} is no time`)
+  if (!(atMs >= 0)) throw rpcError('FormatViolation', `${text} is no time`)
   return atMs
 }
 

@@ -70,6 +70,7 @@ test('unit and multiplier', () => {
   assert.equal(read({ value: 5, unitOfMeasure: { multiplier: -1 } }), 500)
   assert.equal(read({ value: 5, unitOfMeasure: { unit: 'varh' } }), 'BAD')
   assert.equal(read({ value: -1 }), 'BAD')
+  assert.equal(read({ value: 2 ** 40 }), 'BAD')
   const [group] = readingsOf16([
     { timestamp: '2026-10-01T00:00:00Z', sampledValue: [{ value: '0.5', measurand: REGISTER, unit: 'kWh' }] },
   ])

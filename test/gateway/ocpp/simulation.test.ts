@@ -30,7 +30,7 @@ interface Done {
 
 for (let run = 0; run < RUNS; run++) {
   const seed = Number(process.env.SEED ?? (Date.now() % 1_000_000_007) + run)
-  test(`nothing is lost, doubled or out of order (SEED=${seed})`, async () => {
+  test(`nothing is lost, doubled or out of order (SEED=${seed})`, { timeout: 120_000 }, async () => {
     const random = randomFrom(seed)
     const [clock, store, sink] = [new Clock(), new MemoryStore(), new RecordingSink()]
     let port = 0
@@ -88,7 +88,7 @@ for (let run = 0; run < RUNS; run++) {
       await station.restore()
       await station.drained()
     }
-    await using _ = gateway
+    await gateway[Symbol.asyncDispose]()
 
     for (const station of stations) {
       const events = sink.taken.filter(({ evse }) => evse === `${station.id}-1`)

@@ -36,6 +36,13 @@ test('strict mode refuses what breaks the schema, with the code of the standard'
   await refused('TransactionEvent', { ...event, extra: 1 }, 'PropertyConstraintViolation')
   await refused('TransactionEvent', { ...event, timestamp: 'yesterday' }, 'FormatViolation')
   await refused('TransactionEvent', { ...event, timestamp: '2016-12-31T23:59:60Z' }, 'FormatViolation')
+  await refused('TransactionEvent', { ...event, timestamp: '1969-12-31T23:59:59Z' }, 'FormatViolation')
+  await refused('TransactionEvent', { ...event, seqNo: -1 }, 'PropertyConstraintViolation')
+  await refused(
+    'TransactionEvent',
+    { ...event, transactionInfo: { transactionId: 'ä' } },
+    'PropertyConstraintViolation',
+  )
   await refused('TransactionEvent', { eventType: 'Started' }, 'OccurenceConstraintViolation')
   await refused(
     'TransactionEvent',
