@@ -1,4 +1,4 @@
-import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt'
+import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient, Store } from 'mqtt'
 import { BackfeedError } from '../../runtime/errors.ts'
 import type { Logger } from '../../runtime/log.ts'
 import type { BrokerConfig } from './config.ts'
@@ -71,6 +71,8 @@ export class BrokerLink {
   #periodMs = FIRST_RECONNECT_MS
   #goodTimer: NodeJS.Timeout | undefined
   #fault: BackfeedError | undefined
+  /** The message in the owner's hands. */
+  #taking: Promise<void> = Promise.resolve()
   #expiresAtMs: number | undefined
 
   constructor(settings: BrokerLinkSettings) {
@@ -155,7 +157,7 @@ export class BrokerLink {
     this.#client.stream.destroy()
   }
 
-  /** Says goodbye, so that no last will is sent, or leaves without a word (`isLost`). What waits is rejected. */
+  /** Says goodbye, so that no last will is sent, or leaves without a word (`isLost`). Waits for the message that is being taken; what waits is rejected. */
   async close({ isLost = false } = {}): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -165,6 +167,7 @@ export class BrokerLink {
     const isForced = isLost || !this.#client.connected || this.#inFlight > 0
     await new Promise<void>((resolve) => this.#client.end(isForced, () => resolve()))
     this.#isUp = false
+    await this.#taking
     for (const { reject } of this.#waiting.splice(0)) reject(closedFault(this.#settings.config.url))
   }
 
@@ -185,6 +188,9 @@ export class BrokerLink {
       connectTimeout: 10_000,
       resubscribe: false,
       queueQoSZero: false,
+      // By default stores are taken apart at the end, and what the broker said last then throws.
+      incomingStore: new Store({ clean: false }),
+      outgoingStore: new Store({ clean: false }),
       protocolVersion: isNew ? 5 : 4,
       ...(will && { will: { topic: will.topic, payload: will.payload, qos: 1, retain: true } }),
       ...(isNew && { properties: { sessionExpiryInterval: sessionSeconds, receiveMaximum: MAX_IN_FLIGHT } }),
@@ -269,10 +275,14 @@ export class BrokerLink {
   }
 
   #take(topic: string, payload: Buffer, done: (error: Error | number, code?: number) => void): void {
+    if (this.#isClosed) {
+      done(new StaleAcknowledgement())
+      return
+    }
     const connection = this.#connection
     const acknowledge = (): void => {
       // The same message id may be another message's on the next connection.
-      if (connection === this.#connection) done(0)
+      if (connection === this.#connection && !this.#isClosed) done(0)
       else done(new StaleAcknowledgement())
     }
     let taken: void | Promise<void>
@@ -285,7 +295,11 @@ export class BrokerLink {
       acknowledge()
       return
     }
-    taken.then(acknowledge, (error: unknown) => {
+    this.#taking = taken.then(acknowledge, (error: unknown) => {
+      if (this.#isClosed) {
+        done(new StaleAcknowledgement())
+        return
+      }
       this.#settings.log.error({ err: error, topic }, 'a message could not be taken: the broker keeps it')
       if (connection === this.#connection) this.drop()
       done(new StaleAcknowledgement())

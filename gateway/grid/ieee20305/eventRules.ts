@@ -66,7 +66,8 @@ export function resolveControls(input: ResolveInput): ResolvedControl[] {
         }
         if (overlaps(followed, holder.effective)) followed = cut(followed, holder.effective.start)
       }
-      if (!isEmpty(nominal)) held.set(kind, [...holders, { nominal, effective: followed, program: program.mrid }])
+      if (!isEmpty(nominal) || !isEmpty(followed))
+        held.set(kind, [...holders, { nominal, effective: followed, program: program.mrid }])
       return { kind, value, nominal, effective: followed }
     })
     const ended = endedOf(control, setPoints, superseders, program.mrid)

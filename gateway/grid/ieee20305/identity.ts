@@ -13,7 +13,11 @@ export interface DeviceId {
 
 /** IEEE 2030.5-2018, 6.3.2 to 6.3.4. `der`: the certificate. */
 export function deviceIdOf(der: Uint8Array): DeviceId {
-  const digest = createHash('sha256').update(der).digest()
+  return deviceIdOfFingerprint(createHash('sha256').update(der).digest())
+}
+
+/** `digest`: the certificate's SHA-256. */
+export function deviceIdOfFingerprint(digest: Buffer): DeviceId {
   return { lfdi: digest.subarray(0, 20).toString('hex').toUpperCase(), sfdi: sfdiOf(digest) }
 }
 

@@ -146,7 +146,7 @@ export function defaultControlOf(element: XmlElement): { mrid: string; setPoints
  * The set-points that mean something to a discharging vehicle. Export and generation limits in watts are no part of the standard of 2018; they
  * come by the Australian profile's extension. Reactive power, curves and import limits are for the inverter and for charging.
  */
-function setPointsOf(base: XmlElement): SetPoint[] {
+export function setPointsOf(base: XmlElement): SetPoint[] {
   const found: SetPoint[] = []
   const power = (kind: 'targetW' | 'exportLimitW' | 'generationLimitW', element: XmlElement | undefined): void => {
     if (element !== undefined) found.push([kind, activePowerOf(element)])

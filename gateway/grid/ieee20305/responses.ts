@@ -24,6 +24,16 @@ export interface SepResponse {
   readonly createdTime: number
 }
 
+/** After one of these there is nothing more to say of an event. */
+const LAST_WORDS = [
+  ResponseStatus.completed,
+  ResponseStatus.cancelled,
+  ResponseStatus.superseded,
+  ResponseStatus.abortedByOtherProgram,
+  ResponseStatus.rejectedNotApplicable,
+  ResponseStatus.rejectedExpired,
+] as const
+
 const RECEIVED_BIT = 1
 const SPECIFIC_BIT = 2
 
@@ -68,7 +78,7 @@ function statusesOf(event: ResolvedControl, serverNow: number, told: ReadonlySet
   if (told.size === 0 && serverNow >= effective.end) {
     return wantsReceived || wantsSpecific ? [ResponseStatus.rejectedExpired] : []
   }
-  if (told.has(ResponseStatus.rejectedExpired)) return []
+  if (LAST_WORDS.some((status) => told.has(status))) return []
   if (control.setPoints.length === 0) {
     if (wantsReceived || wantsSpecific) say(ResponseStatus.rejectedNotApplicable)
     return due
@@ -83,7 +93,7 @@ function statusesOf(event: ResolvedControl, serverNow: number, told: ReadonlySet
     else if (serverNow >= ended.at) {
       say(ended.by === 'otherProgram' ? ResponseStatus.abortedByOtherProgram : ResponseStatus.superseded)
     }
-  } else if (serverNow >= effective.end) say(ResponseStatus.completed)
+  } else if (hasStarted && serverNow >= effective.end) say(ResponseStatus.completed)
   return due
 }
 

@@ -27,6 +27,7 @@ export class Operator {
   readonly credited = new Map<string, number>()
   /** Rows that came, repeats included. */
   asked = 0
+  #positions = 0
   readonly #known = new Map<string, AnsweredRecord>()
 
   async answer(lane: number, row: Uint8Array): Promise<AnsweredRecord> {
@@ -34,7 +35,7 @@ export class Operator {
     const key = Buffer.from(row.subarray(0, 24)).toString('hex')
     const known = this.#known.get(key)
     if (known !== undefined) return { ...known, code: DUPLICATE }
-    const position = this.#known.size
+    const position = this.#positions++
     const root = new ReceiptTree(receiptLeaves(row, row.length)).root
     const micro = { lane, firstPosition: position, count: 1, time: Math.floor(Date.now() / 1000), root }
     const signature = hexToBytes(await ACCOUNT.sign({ hash: bytesToHex(microBatchDigest(DOMAIN, micro)) }))
