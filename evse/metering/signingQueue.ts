@@ -13,6 +13,8 @@ import { joined, spreadEvenly } from './withheld.ts'
 /** Records signed between two writes: a period's beginning has one an EVSE, a recovery thousands. */
 const MAX_GROUP = 64
 const FIRST_RETRY_MS = 1_000
+/** Final refusals of a signer that are about one span: from before the slot's time, or measured under a clock that was wrong. */
+const NEVER_SIGNED = ['EVSE_NOT_ACTIVE', 'CLOCK_UNTRUSTED'] as const
 const LAST_RETRY_MS = 60_000
 
 export interface SigningPort {
@@ -198,9 +200,11 @@ export class SigningQueue {
     }
     if (failure === undefined) return
     const refused = this.drafts[0]
-    if (isBackfeedError(failure, 'EVSE_NOT_ACTIVE') && !failure.retryable && refused?.kind === 'RECORD') {
-      // From before the slot's time: it never can be signed, and others wait behind it.
-      await this.#withhold(evse, { ...putAside(refused), code: 'EVSE_NOT_ACTIVE', message: failure.message })
+    const code =
+      isBackfeedError(failure) && !failure.retryable ? NEVER_SIGNED.find((each) => each === failure.code) : undefined
+    if (code !== undefined && refused?.kind === 'RECORD') {
+      // It never can be signed, and others wait behind it.
+      await this.#withhold(evse, { ...putAside(refused), code, message: (failure as BackfeedError).message })
       return
     }
     throw failure
