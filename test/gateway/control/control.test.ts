@@ -44,7 +44,7 @@ test('at the start every EVSE is told to pause: nobody knows what it was told be
   )
 })
 
-test('a demand is followed, and silence pauses within 200 ms and a little', async () => {
+test('a demand is followed, and silence pauses by its limit and a little', async () => {
   await using rig = startControl({ evses: [edgeEvse('a'), edgeEvse('b')] })
   const quiet = new AbortController()
   const steady = new AbortController()
@@ -63,7 +63,7 @@ test('a demand is followed, and silence pauses within 200 ms and a little', asyn
   assert.equal(pause.watts, 0)
   const afterMs = pause.atMs - lastMs
   // The last telemetry is up to 20 ms older than the abort; the upper bound leaves room for a machine that others use.
-  assert.ok(afterMs > 150 && afterMs < 700, `paused after ${afterMs} ms`)
+  assert.ok(afterMs > 900 && afterMs < 2_000, `paused after ${afterMs} ms`)
   assert.equal(rig.control.evse('a')?.mode, 'PAUSED_STALE')
   assert.equal(rig.control.evse('b')?.mode, 'DISCHARGING')
   const { state, figures, problems } = rig.control.status()
@@ -125,7 +125,8 @@ test('when the gateway stops, what discharges is paused', async () => {
 })
 
 test('a blocked event loop is told by every guard', async () => {
-  await using rig = startControl({ evses: [edgeEvse('a'), edgeEvse('b')] })
+  const config = { guard: { ...QUICK.guard, lateMs: 50, lateClearMs: 3_600_000 } }
+  await using rig = startControl({ evses: [edgeEvse('a'), edgeEvse('b')], config })
   const end = new AbortController()
   feed(rig, 'a', end.signal)
   await new Promise((resolve) => setTimeout(resolve, 50))

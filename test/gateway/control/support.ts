@@ -65,14 +65,15 @@ export const GOOD: Omit<Telemetry, 'atMs'> = {
   contactorClosed: true,
 }
 
-/** Fast limits, so that a test need not wait for a ramp of seconds. */
+/** Fast limits, so that a test need not wait for a ramp of seconds; and times that a busy machine does not reach by itself. */
 export const QUICK = {
   guard: {
-    telemetry: { resumeAfterMs: 0 },
+    telemetry: { staleMs: 1_000, resumeAfterMs: 0 },
     rampUpWPerS: 1_000_000,
     rampStepMs: 50,
     obey: { withinMs: 100_000 },
     thermal: { maxAgeMs: 3_600_000 },
+    lateMs: 10_000,
   },
 }
 
