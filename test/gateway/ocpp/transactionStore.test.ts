@@ -38,6 +38,7 @@ test('beyond the limit the oldest goes, first of those that have ended', async (
   let nowMs = 0
   const transactions = await open(store, () => ++nowMs)
   for (let i = 0; i < 256; i++) await transactions.put(row(`t${i}`, { ended: i === 3 || i === 9 }))
+  await transactions.put(row('t9', { ended: true })) // the newest now, but over
   for (const [added, gone] of [
     ['a', 't3'],
     ['b', 't9'],
