@@ -23,6 +23,7 @@ import { BackfeedError, ExitCode } from '../runtime/errors.ts'
 import { callerFrom, type OperatorContext, openContext } from './operatorConfig.ts'
 import { hexBytes, id } from './options.ts'
 import { isoTime, say } from './output.ts'
+import { readingsCommand } from './readingCommands.ts'
 
 const CONFIG = ['--config <file>', 'TOML with [l1] and [contracts]; a service’s own file serves'] as const
 const KEY = ['--key <file>', 'file with the hex key of the account that pays gas and bond'] as const
@@ -48,6 +49,7 @@ export function disputeCommand(): Command {
     .addCommand(answerCommand())
     .addCommand(resolveCommand())
     .addCommand(showCommand())
+    .addCommand(readingsCommand())
 }
 
 export function reportCommand(): Command {

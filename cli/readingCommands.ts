@@ -16,7 +16,7 @@ interface StoreOptions {
   store: string
 }
 
-/** For `backfeed evse` and `backfeed gateway`: what cars signed, from the store of a stopped agent or gateway. */
+/** What cars signed, from the store of a stopped agent or gateway. */
 export function readingsCommand(): Command {
   return new Command('readings')
     .description('What cars signed beside records: evidence for disputes. The agent or gateway must be stopped.')

@@ -15,6 +15,7 @@ import type { EvseConfig } from './config.ts'
 import { ContractBook } from './contractBook.ts'
 import { Delivery } from './delivery/delivery.ts'
 import { openTargets } from './delivery/targets.ts'
+import { VehicleReadings } from './evidence/vehicleReadings.ts'
 import type { CommandPort } from './guard/commandPort.ts'
 import type { Telemetry } from './guard/telemetry.ts'
 import { HardwareGuard } from './hardwareGuard.ts'
@@ -66,6 +67,8 @@ export interface AgentDoors {
 }
 
 export interface Agent extends Service, AgentDoors {
+  /** What cars sign beside records (ISO 15118-20 metering confirmation): `toSign` for the row of an answered record, then `keep`. */
+  readonly readings: Pick<VehicleReadings, 'toSign' | 'keep' | 'find' | 'list'>
   /** Of health, status and metrics. */
   readonly url: string
 }
@@ -121,6 +124,15 @@ export async function startAgent(config: Readonly<EvseConfig>, options: AgentOpt
     isClockTrusted: () => clock.isTrusted(),
     log,
     metrics,
+  })
+  const vehicleKeys = new Map(config.contracts.map((contract) => [contract.slot, contract.vehicleKey]))
+  const readings = await VehicleReadings.open({
+    store,
+    deployment: { chainId: BigInt(chainId), rollup },
+    vehicleKey: (of, contract) => (of === lane ? vehicleKeys.get(contract) : undefined),
+    now,
+    log,
+    folder: join(config.dataDir, 'disputes'),
   })
   const guard =
     config.guard === undefined || hardware === undefined
@@ -212,5 +224,5 @@ export async function startAgent(config: Readonly<EvseConfig>, options: AgentOpt
     await service.stop()
     await done.catch(() => {})
   }
-  return { ...doors, url, done, stop, [Symbol.asyncDispose]: stop }
+  return { ...doors, readings, url, done, stop, [Symbol.asyncDispose]: stop }
 }

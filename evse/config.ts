@@ -94,6 +94,14 @@ export const evseConfigSchema = z
             .min(1)
             .max(MAX_CAPACITY_WH - 1)
             .describe('Its battery, Wh, as enrolled.'),
+          vehicleKey: z
+            .string()
+            .regex(/^0x[0-9a-fA-F]{128}$/, '0x and 128 hex digits, x ‖ y')
+            .transform((text) => Uint8Array.from(Buffer.from(text.slice(2), 'hex')))
+            .optional()
+            .describe(
+              'The vehicle’s P-256 key of its contract on L1: what the car signs beside records is kept for disputes.',
+            ),
         }),
       )
       .max(MAX_CONTRACTS)
