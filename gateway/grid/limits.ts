@@ -6,6 +6,8 @@ export const MAX_XML_BYTES = 1_048_576
 export const MAX_XML_DEPTH = 32
 /** Elements of one message: at 1 MiB a flood of empty ones would be 200 000 objects. */
 export const MAX_XML_ELEMENTS = 50_000
+/** Of one tag with its attributes: the longest of the schema, with a link of 2 000 characters, has 3 000. */
+export const MAX_XML_TAG_CHARS = 8_192
 /** Of one list, over all its pages. A day of 15-minute prices is 96; a year of hourly ones does not belong in a list. */
 export const MAX_LIST_ENTRIES = 2_000
 /** What is asked for at a time (`l`): the standard lets a server send fewer. */

@@ -1,6 +1,6 @@
 import { XMLParser, XMLValidator } from 'fast-xml-parser'
 import { BackfeedError } from '../../../runtime/errors.ts'
-import { MAX_XML_BYTES, MAX_XML_DEPTH, MAX_XML_ELEMENTS } from '../limits.ts'
+import { MAX_XML_BYTES, MAX_XML_DEPTH, MAX_XML_ELEMENTS, MAX_XML_TAG_CHARS } from '../limits.ts'
 
 export const SEP_NAMESPACE = 'urn:ieee:std:2030.5:ns'
 const XSI_NAMESPACE = 'http://www.w3.org/2001/XMLSchema-instance'
@@ -56,20 +56,34 @@ export function parseXml(bytes: Uint8Array): XmlElement {
   return roots.children[0]!
 }
 
-/** Counts tags and depth before anything is built of them. Comments and CDATA are skipped; a `>` within an attribute only overcounts. */
+/**
+ * Counts tags and depth before anything is built of them, in one pass: comments and CDATA are skipped, and one that does not end is refused, since
+ * looking for its end again from every place after it would take minutes.
+ */
 function requireShape(text: string): void {
   let depth = 0
   let count = 0
-  for (const match of text.matchAll(/<!--[\s\S]*?-->|<!\[CDATA\[[\s\S]*?\]\]>|<\/|<[^?!/][^<>]*>/g)) {
-    const [tag] = match
-    if (tag.startsWith('<!')) continue
-    if (tag === '</') depth--
-    else {
-      if (++count > MAX_XML_ELEMENTS) throw invalid(`more than ${MAX_XML_ELEMENTS} elements`)
-      if (!tag.endsWith('/>') && ++depth > MAX_XML_DEPTH) throw invalid(`nested deeper than ${MAX_XML_DEPTH}`)
+  for (let at = text.indexOf('<'); at >= 0; at = text.indexOf('<', at)) {
+    const skipped = SKIPPED.find(([start]) => text.startsWith(start, at))
+    const end = text.indexOf(skipped?.[1] ?? '>', at)
+    if (end < 0) throw invalid('a tag or comment does not end')
+    if (skipped === undefined) {
+      if (end - at > MAX_XML_TAG_CHARS) throw invalid(`a tag of more than ${MAX_XML_TAG_CHARS} characters`)
+      if (text[at + 1] === '/') depth--
+      else {
+        if (++count > MAX_XML_ELEMENTS) throw invalid(`more than ${MAX_XML_ELEMENTS} elements`)
+        if (text[end - 1] !== '/' && ++depth > MAX_XML_DEPTH) throw invalid(`nested deeper than ${MAX_XML_DEPTH}`)
+      }
     }
+    at = end
   }
 }
+
+const SKIPPED = [
+  ['<!--', '-->'],
+  ['<![CDATA[', ']]>'],
+  ['<?', '?>'],
+] as const
 
 type Scope = ReadonlyMap<string, string>
 

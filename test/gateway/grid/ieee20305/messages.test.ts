@@ -134,6 +134,38 @@ test('any bytes give an element or a GRID_MESSAGE_INVALID, quickly', () => {
   )
 })
 
+test('a megabyte that is made to be slow is not', () => {
+  const half = 524_288
+  const filled = (piece: string): string => piece.repeat(half / piece.length)
+  for (const piece of [
+    '<!--',
+    '<![CDATA[',
+    '<?',
+    '<a ',
+    '<a b="',
+    '&amp;',
+    '&',
+    '</',
+    ' a="1"',
+    '<!-- -->',
+    '-->',
+    "'",
+    '\t',
+    '<a',
+  ]) {
+    for (const text of [filled(piece), `<a>${filled(piece)}</a>`, `<a ${filled(piece)}/>`]) {
+      const started = performance.now()
+      try {
+        parseXml(bytes(text))
+      } catch (error) {
+        assert.ok(isBackfeedError(error, 'GRID_MESSAGE_INVALID'), String(error))
+      }
+      const tookMs = performance.now() - started
+      assert.ok(tookMs < 5_000, `${text.slice(0, 12)}… took ${tookMs} ms`)
+    }
+  }
+})
+
 test('what we post is valid by the schema', { skip: skipWithout(SEP_SCHEMA) }, async () => {
   const documents = (['DERControlResponse', 'PriceResponse'] as const).flatMap((kind) =>
     ([1, 2, 3, 6, 7, 14, 252, 254] as const).map((status) =>
