@@ -1,4 +1,4 @@
-import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient, Store } from 'mqtt'
+import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient, type Packet, Store } from 'mqtt'
 import { BackfeedError } from '../../runtime/errors.ts'
 import type { Logger } from '../../runtime/log.ts'
 import type { BrokerConfig } from './config.ts'
@@ -172,10 +172,13 @@ export class BrokerLink {
   }
 
   #options(): IClientOptions {
-    const { config, clientId, sessionSeconds, will, now } = this.#settings
+    const { config, clientId, sessionSeconds, subscriptions, will, now } = this.#settings
     const { expiresAtMs, ...credentials } = readCredentials(config, now())
     this.#expiresAtMs = expiresAtMs
     const isNew = config.protocol !== '3.1.1'
+    // mosquitto 2.0 does not keep to it with QoS 2, and mqtt.js then drops the connection. What is not read yet waits in the socket anyway.
+    const isExactlyOnce = Object.values(subscriptions).includes(2)
+    const receiveMaximum = isExactlyOnce ? {} : { receiveMaximum: MAX_IN_FLIGHT }
     return {
       ...credentials,
       clientId,
@@ -189,11 +192,11 @@ export class BrokerLink {
       resubscribe: false,
       queueQoSZero: false,
       // By default stores are taken apart at the end, and what the broker said last then throws.
-      incomingStore: new Store({ clean: false }),
+      incomingStore: new TakenStore({ clean: false }),
       outgoingStore: new Store({ clean: false }),
       protocolVersion: isNew ? 5 : 4,
       ...(will && { will: { topic: will.topic, payload: will.payload, qos: 1, retain: true } }),
-      ...(isNew && { properties: { sessionExpiryInterval: sessionSeconds, receiveMaximum: MAX_IN_FLIGHT } }),
+      ...(isNew && { properties: { sessionExpiryInterval: sessionSeconds, ...receiveMaximum } }),
     }
   }
 
@@ -340,6 +343,13 @@ export class BrokerLink {
         this.#sendWaiting()
       },
     )
+  }
+}
+
+/** QoS 2 messages between PUBREC and PUBREL: taken already, so that only their ids are needed. */
+class TakenStore extends Store {
+  override put(packet: Packet, done: (error?: Error) => void): this {
+    return super.put(packet.cmd === 'publish' ? { ...packet, payload: '' } : packet, done)
   }
 }
 
