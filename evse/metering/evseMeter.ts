@@ -23,6 +23,9 @@ const MAX_WAITING_TEMPERATURES = 600
 /** Drafts that cannot be signed: a month of quarter-hours three times over. Beyond, the device keeps its messages. */
 export const MAX_DRAFTS = 10_000
 
+/** While messages come in their turn, the rest of the device's queue is given so much time after each, milliseconds. */
+const DRAINING_MS = 60_000
+
 interface Arrival {
   readonly event: MeterEvent
   readonly resolve: (result: TakeResult) => void
@@ -47,8 +50,10 @@ export class EvseMeter {
   #state: MeterState
   #held: readonly MeterEvent[]
   #heldBecause: HeldBecause | undefined
-  #heldMark = ''
-  #heldSinceMs: number
+  /** Since when each of them waits, on the monotonic clock: anew after a restart, since a device could not send meanwhile. */
+  readonly #waitingSinceMs = new WeakMap<MeterEvent, number>()
+  /** When a message was last folded in its turn: what is missing may be on its way while the device's queue drains. */
+  #lastInTurnMs: number
   #lastHeardMs: number
   readonly #inbox: Arrival[] = []
   #temperatures: { atMs: number; tempC: number }[] = []
@@ -61,7 +66,8 @@ export class EvseMeter {
     this.#port = port
     this.#state = loaded.state
     this.#held = loaded.held
-    this.#heldSinceMs = port.monotonicMs()
+    this.#lastInTurnMs = port.monotonicMs()
+    for (const event of loaded.held) this.#waitingSinceMs.set(event, port.monotonicMs())
     this.#lastHeardMs = port.monotonicMs()
   }
 
@@ -134,8 +140,10 @@ export class EvseMeter {
     const { gapWaitSeconds, transactionIdleSeconds } = this.#port.rules()
     const nowMs = this.#port.monotonicMs()
     if (this.#held.length > 0) {
-      if (nowMs - this.#heldSinceMs < gapWaitSeconds * 1_000) return
-      await this.#inTurn(() => this.#step([], 'ONCE'))
+      const waitMs = gapWaitSeconds * 1_000
+      if (nowMs - this.#lastInTurnMs < Math.min(waitMs, DRAINING_MS)) return
+      const isOverdue = (event: MeterEvent): boolean => nowMs - (this.#waitingSinceMs.get(event) ?? nowMs) >= waitMs
+      if (this.#held.some(isOverdue)) await this.#inTurn(() => this.#step([], isOverdue))
       return
     }
     const isSilent = nowMs - this.#lastHeardMs >= transactionIdleSeconds * 1_000
@@ -145,7 +153,7 @@ export class EvseMeter {
 
   /** A change of the state that no message brings. @throws BackfeedError STORE_FAILED */
   step(change: (cutter: Cutter) => void): Promise<void> {
-    return this.#inTurn(() => this.#step([], 'NOT', change))
+    return this.#inTurn(() => this.#step([], () => false, change))
   }
 
   /** Resolves when nothing is under way. */
@@ -165,7 +173,7 @@ export class EvseMeter {
       try {
         const fresh = await this.#fresh(group)
         const events = group.filter((arrival) => fresh.has(arrival)).map(({ event }) => event)
-        if (events.length > 0) await this.#step(events, this.#port.rules().gapWaitSeconds === 0 ? 'ALWAYS' : 'NOT')
+        if (events.length > 0) await this.#step(events, () => this.#port.rules().gapWaitSeconds === 0)
         for (const arrival of group) arrival.resolve(fresh.has(arrival) ? 'TAKEN' : 'REPEATED')
       } catch (error) {
         for (const { reject } of group) reject(error)
@@ -195,7 +203,7 @@ export class EvseMeter {
 
   async #step(
     events: readonly MeterEvent[],
-    giveUp: 'NOT' | 'ONCE' | 'ALWAYS',
+    mayGiveUp: (waiting: MeterEvent) => boolean,
     change?: (cutter: Cutter) => void,
   ): Promise<void> {
     const { name, store, evidence } = this.#port
@@ -215,7 +223,7 @@ export class EvseMeter {
       changed.push(...cutter.drafts)
     }
     const light = events.map(({ evidence: _, ...event }) => event)
-    const taken: Taken = takeEvents({ state, held: this.#held }, light, rules, giveUp)
+    const taken: Taken = takeEvents({ state, held: this.#held }, light, rules, mayGiveUp)
     const drafts = [...changed, ...taken.drafts]
     const kept = evidence.prepare(events)
     await store.write([
@@ -227,18 +235,15 @@ export class EvseMeter {
     kept.done()
     this.#temperatures = this.#temperatures.filter((reading) => !temperatures.includes(reading)) // what came meanwhile stays
     this.#state = taken.state
-    this.#hold(taken)
-    this.#port.drafts.push(...drafts)
-    this.#port.onStep(before, taken.state, drafts)
-  }
-
-  /** The wait for a missing message begins anew whenever something before it was taken. */
-  #hold(taken: Taken): void {
-    const { transaction, register } = taken.state
-    const mark = `${taken.heldBecause} ${transaction?.id} ${transaction?.lastSeqNo} ${register?.atMs}`
-    if (mark !== this.#heldMark || taken.held.length === 0) this.#heldSinceMs = this.#port.monotonicMs()
-    this.#heldMark = mark
+    for (const event of taken.held) {
+      if (!this.#waitingSinceMs.has(event)) this.#waitingSinceMs.set(event, this.#port.monotonicMs())
+    }
+    if (taken.held.length < this.#held.length + events.length && events.length > 0) {
+      this.#lastInTurnMs = this.#port.monotonicMs()
+    }
     this.#held = taken.held
     this.#heldBecause = taken.heldBecause
+    this.#port.drafts.push(...drafts)
+    this.#port.onStep(before, taken.state, drafts)
   }
 }

@@ -219,24 +219,34 @@ export class MeterBook implements MeterEventSink, Component {
 
   /** The operator's choice for a gap: its energy is spread evenly over its time and signed. @throws BackfeedError NOT_RELEASABLE, STORE_FAILED */
   async releaseGap(evse: string, id: string): Promise<void> {
-    const [number, part] = id.split('.').map(Number)
-    const page = this.#pages.get(evse)
-    if (page === undefined) throw new BackfeedError('EVSE_UNKNOWN', `no meter of ${evse} is known`)
-    await page.queue.releaseGap(number!, part ?? 0)
+    await this.#known(evse).queue.releaseGap(...parseId(id))
     this.#log.info({ evse, id }, `${evse}: the gap ${id} was released to be spread evenly`)
+  }
+
+  /** Takes what is dealt with outside of Backfeed off the list of what is put aside. @throws BackfeedError NOT_WITHHELD, STORE_FAILED */
+  async dismiss(evse: string, id: string): Promise<void> {
+    const page = this.#known(evse)
+    const energyWh = await page.queue.dismiss(...parseId(id))
+    page.withheldWh -= energyWh
+    this.#log.info({ evse, id, energyWh }, `${evse}: ${energyWh} Wh put aside were dismissed`)
   }
 
   /** The operator's word that the meter was changed or reset: reading goes on where its new register began. @throws BackfeedError STORE_FAILED */
   async acceptRegister(evse: string): Promise<void> {
-    const page = this.#pages.get(evse)
-    if (page === undefined) throw new BackfeedError('EVSE_UNKNOWN', `no meter of ${evse} is known`)
-    await page.meter.step(acceptRegister)
+    await this.#known(evse).meter.step(acceptRegister)
     this.#log.info({ evse }, `${evse}: its register was accepted as it is now`)
   }
 
   /** Signed meter values of a transaction, in the order of their messages. */
   evidence(evse: string, transaction: string): AsyncIterable<Uint8Array> {
     return this.#evidence.of(evse, transaction)
+  }
+
+  /** @throws BackfeedError EVSE_UNKNOWN */
+  #known(evse: string): Page {
+    const page = this.#pages.get(evse)
+    if (page === undefined) throw new BackfeedError('EVSE_UNKNOWN', `no meter of ${evse} is known`)
+    return page
   }
 
   #pageOf(evse: string): Page {
@@ -350,8 +360,10 @@ export class MeterBook implements MeterEventSink, Component {
       const beforeMs = this.#deps.now() - this.#rulesOf(evse).forgetSeconds * 1_000
       const needed = new Set(queue.drafts.map(({ transaction }) => transaction))
       const old = meter.state.past.filter(({ id, lastEventMs }) => lastEventMs < beforeMs && !needed.has(id))
-      if (old.length === 0) continue
+      const problems = meter.state.problems.filter(({ lastMs }) => lastMs >= beforeMs)
+      if (old.length === 0 && problems.length === meter.state.problems.length) continue
       const forget = meter.step(({ state }) => {
+        state.problems = state.problems.filter(({ lastMs }) => lastMs >= beforeMs)
         state.past = state.past.filter((transaction) => !old.some(({ id }) => id === transaction.id))
       })
       await forget.catch((error) => this.#told(evse, error))
@@ -369,4 +381,11 @@ export class MeterBook implements MeterEventSink, Component {
     const level = isBackfeedError(error, 'DATA_CORRUPTED') ? 'error' : 'warn'
     this.#log[level]({ evse, err: error }, `metering: ${describeError(error)}`)
   }
+}
+
+/** `number.part`, as entries of what is put aside are called. */
+function parseId(id: string): [number: number, part: number] {
+  const match = /^(\d{1,15})\.(\d{1,15})$/.exec(id)
+  if (match === null) throw new BackfeedError('NOT_WITHHELD', `${JSON.stringify(id)} is no id of what is put aside`)
+  return [Number(match[1]), Number(match[2])]
 }

@@ -7,7 +7,7 @@ import type { Draft, RecordDraft, WithheldDraft } from './draft.ts'
 import { type DraftVerdict, type DraftWait, judgeDraft } from './judgeDraft.ts'
 import { draftKey, signedKey, withheldKey } from './meterKeys.ts'
 import type { Transaction } from './meterState.ts'
-import { encodeValue, type SignedState } from './meterStorage.ts'
+import { decodeValue, encodeValue, type SignedState } from './meterStorage.ts'
 import { joined, spreadEvenly } from './withheld.ts'
 
 /** Records signed between two writes: a period's beginning has one an EVSE, a recovery thousands. */
@@ -111,6 +111,23 @@ export class SigningQueue {
     })
     await this.#running
     void this.run()
+  }
+
+  /** What was put aside and is dealt with: off the list. Returns its energy. @throws BackfeedError NOT_WITHHELD, STORE_FAILED */
+  async dismiss(number: number, part: number): Promise<number> {
+    await this.#running
+    const evse = this.#evse()
+    const key = withheldKey(evse?.name ?? '', { number, part })
+    const bytes = await this.#port.store.get(key)
+    if (bytes === undefined) throw new BackfeedError('NOT_WITHHELD', 'nothing of that id is put aside')
+    const entry = decodeValue<WithheldDraft>(key, bytes)
+    this.#running = this.#port.store.write([{ key, value: undefined }]).finally(() => {
+      this.#running = undefined
+    })
+    await this.#running
+    if (this.#lastWithheld?.number === number && this.#lastWithheld.part === part) this.#lastWithheld = undefined
+    void this.run()
+    return entry.energyWh
   }
 
   isReleasable(draft: Draft): boolean {

@@ -20,28 +20,24 @@ export interface Taken {
 
 /**
  * Takes messages as far as their turn has come. Pure: the same state and messages give the same drafts, so a crash before they were
- * durable changes nothing. `giveUp`: what the first of them (or all of them) waits for is not
- * waited for any longer.
+ * durable changes nothing. `mayGiveUp`: whether this message has waited long enough
+ * for what is missing before it.
  */
 export function takeEvents(
   before: { readonly state: MeterState; readonly held: readonly MeterEvent[] },
   events: readonly MeterEvent[],
   rules: CutRules,
-  giveUp: 'NOT' | 'ONCE' | 'ALWAYS' = 'NOT',
+  mayGiveUp: (waiting: MeterEvent) => boolean = () => false,
 ): Taken {
   const cutter = new Cutter(before.state, rules)
   const held = events.length === 0 ? [...before.held] : [...before.held, ...events].sort(inOrder)
-  let mayGiveUp = giveUp !== 'NOT'
   for (;;) {
     const next = nextEvent(held, cutter.state, rules)
     if (next === undefined) return { state: cutter.state, drafts: cutter.drafts, held, heldBecause: undefined }
-    if (next.waitsFor !== undefined && !mayGiveUp && held.length <= MAX_HELD_EVENTS) {
+    if (next.waitsFor !== undefined && !mayGiveUp(next.event) && held.length <= MAX_HELD_EVENTS) {
       return { state: cutter.state, drafts: cutter.drafts, held, heldBecause: next.waitsFor }
     }
-    if (next.waitsFor !== undefined) {
-      mayGiveUp = giveUp === 'ALWAYS'
-      flag(cutter.state, next.waitsFor, GIVEN_UP[next.waitsFor], next.event.atMs)
-    }
+    if (next.waitsFor !== undefined) flag(cutter.state, next.waitsFor, GIVEN_UP[next.waitsFor], next.event.atMs)
     held.splice(held.indexOf(next.event), 1)
     foldEvent(cutter, next.event, rules)
   }

@@ -35,12 +35,12 @@ function run(
   for (let i = 0; i < events.length; ) {
     const group = events.slice(i, i + 1 + Math.floor(random() * 5))
     i += group.length
-    const taken = takeEvents(at, group, rules, how.isImpatient && random() < 0.3 ? 'ONCE' : 'NOT')
+    const taken = takeEvents(at, group, rules, () => how.isImpatient === true && random() < 0.1)
     drafts.push(...taken.drafts)
     // To disk and back.
     at = JSON.parse(JSON.stringify({ state: taken.state, held: taken.held }))
   }
-  const last = takeEvents(at, [], rules, 'ALWAYS')
+  const last = takeEvents(at, [], rules, () => true)
   drafts.push(...last.drafts)
   assert.equal(last.held.length, 0)
   const cutter = new Cutter(last.state, rules)
@@ -173,5 +173,44 @@ test('repeats and disorder alone cost nothing: everything is signed', () => {
       assert.equal(sum(outcome.records), Math.floor(curve.lastMilliWh / 1_000) - Math.floor(curve.firstMilliWh / 1_000))
     }),
     { numRuns: 200 },
+  )
+})
+
+test('energy that no whole interval can hold at rated power is put aside, and only that', () => {
+  const rules = rulesOf({ ratedW: 11_000, recordSeconds: 900 }, { socSource: 'capacity' })
+  const periodMs = START_MS - (START_MS % 900_000)
+  const said = (tx: string, kind: MeterEvent['kind'], seconds: number, wh: number): MeterEvent => {
+    const atMs = periodMs + seconds * 1_000
+    const samples = [{ atMs, exportMilliWh: wh * 1_000, tempC: 20 }]
+    return {
+      evse: 'e1',
+      kind,
+      transaction: tx,
+      seqNo: kind === 'STARTED' ? 0 : 1,
+      atMs,
+      offline: false,
+      contract: 0,
+      samples,
+    }
+  }
+  // The second begins where the first ended, one interval before the period's end, a little above rated power.
+  const events = [
+    said('a', 'STARTED', 0, 0),
+    said('a', 'ENDED', 885, 1_000),
+    said('b', 'STARTED', 885, 1_000),
+    said('b', 'ENDED', 900, 1_054),
+  ]
+  const outcome = run(events, rules, 60_000, { seed: 1 })
+  assertSound(outcome, rules, 60_000, 0)
+  assert.deepEqual(
+    outcome.records.map(({ energyWh, meterEndWh }) => [energyWh, meterEndWh]),
+    [
+      [1_000, 1_000],
+      [46, 1_046],
+    ],
+  )
+  assert.deepEqual(
+    outcome.withheld.map(({ code, energyWh, meterEndWh }) => [code, energyWh, meterEndWh]),
+    [['POWER_EXCEEDED', 8, 1_054]],
   )
 })
