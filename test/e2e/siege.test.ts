@@ -36,7 +36,7 @@ test(`under siege for ${SECONDS} s over HTTP and libp2p, honest chargers are ser
   const settings = join(folder.path, 'settings.json')
   const batch = { asOfAheadSeconds: 2, maxAgeSeconds: 1 }
   writeFileSync(settings, JSON.stringify(sequencerSettings(lane, { folder: folder.path, libp2p: true, batch })))
-  const child = await startSequencerChild(settings)
+  await using child = await startSequencerChild(settings)
   const port = Number(new URL(child.url).port)
   const [address] = child.multiaddrs
   const tally = new Tally()

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url'
 
 const PROCESS = fileURLToPath(new URL('./sequencerProcess.ts', import.meta.url))
 
-export interface SequencerChild {
+/** Killed at the end of its scope if it still runs: a test that fails must come to its end. */
+export interface SequencerChild extends AsyncDisposable {
   readonly process: ChildProcess
   readonly url: string
   readonly adminUrl: string
@@ -25,5 +26,11 @@ export async function startSequencerChild(settings: string): Promise<SequencerCh
   exited.catch(() => {})
   const lines = createInterface({ input: child.stdout! })
   const [line] = (await Promise.race([once(lines, 'line'), exited])) as [string]
-  return { process: child, ...(JSON.parse(line) as Omit<SequencerChild, 'process'>) }
+  const dispose = async (): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+  }
+  const told = JSON.parse(line) as Pick<SequencerChild, 'url' | 'adminUrl' | 'multiaddrs'>
+  return { process: child, ...told, [Symbol.asyncDispose]: dispose }
 }
