@@ -19,8 +19,14 @@ export interface EvseSigner {
   signRecord(record: DischargeRecord, place: { domain: Uint8Array; lat: number; lon: number }): Uint8Array
 }
 
-/** Key `index` of a seeded fleet. A SHA-256 output is a valid P-256 scalar but for 2^-32 of them: the next one is taken then. */
+/** Key `index` of a seeded fleet. */
 export function seededEvseSigner(seed: string, index: number): EvseSigner {
+  const { scalar, publicKey } = seededEvseKey(seed, index)
+  return signerFrom(scalar, publicKey)
+}
+
+/** A SHA-256 output is a valid P-256 scalar but for 2^-32 of them: the next one is taken then. */
+export function seededEvseKey(seed: string, index: number): { scalar: Uint8Array; publicKey: Uint8Array } {
   for (let attempt = 0; ; attempt++) {
     const scalar = seededBytes(seed, `evse-key-${attempt}`, index)
     const curve = createECDH('prime256v1')
@@ -29,8 +35,7 @@ export function seededEvseSigner(seed: string, index: number): EvseSigner {
     } catch {
       continue
     }
-    const point = curve.getPublicKey().subarray(1)
-    return signerFrom(scalar, Uint8Array.from(point))
+    return { scalar, publicKey: Uint8Array.from(curve.getPublicKey().subarray(1)) }
   }
 }
 

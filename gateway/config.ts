@@ -1,9 +1,16 @@
 import { z } from 'zod'
+import { deliveryConfigSchema } from '../evse/delivery/config.ts'
+import { sequencerAddressSchema } from '../evse/delivery/targets.ts'
+import { meteringConfigSchema } from '../evse/metering/config.ts'
 import { l1ConfigSchema } from '../l1/client.ts'
 import { contractsConfigSchema } from '../l1/contracts.ts'
 import { finalitySchema } from '../l1/finality.ts'
 import { LOG_LEVELS } from '../runtime/log.ts'
+import { controlConfigSchema } from './control/config.ts'
 import { fleetConfigSchema } from './fleet/config.ts'
+import { MAX_GATEWAY_LANES } from './limits.ts'
+import { mqttConfigSchema } from './mqtt/config.ts'
+import { ocppConfigSchema } from './ocpp/config.ts'
 
 /** One file for the whole gateway. A section of a source that is absent switches the source off. */
 export const gatewayConfigSchema = z.strictObject({
@@ -20,7 +27,48 @@ export const gatewayConfigSchema = z.strictObject({
     })
     .prefault({}),
   contracts: contractsConfigSchema,
+  clock: z
+    .strictObject({
+      source: z
+        .enum(['system', 'l1'])
+        .default('system')
+        .describe("What time it is. l1: the newest block's time, for devnets whose clock is moved."),
+    })
+    .prefault({}),
   fleet: fleetConfigSchema.prefault({}),
+  sequencers: z
+    .array(
+      z.strictObject({
+        lane: z.number().int().min(0).max(0xffffffff),
+        addresses: z
+          .array(sequencerAddressSchema)
+          .min(1)
+          .max(8)
+          .describe(
+            'http(s) URLs or multiaddresses with a peer id. The first serves, the others take over while it does not.',
+          ),
+      }),
+    )
+    .max(MAX_GATEWAY_LANES)
+    .default([])
+    .describe('Who takes the records of a lane.'),
+  outbox: z
+    .strictObject({
+      maxBytes: z
+        .number()
+        .int()
+        .min(1_048_576)
+        .default(4_294_967_296)
+        .describe(
+          'Records with and without receipts, bytes. Full of unanswered ones nothing new is signed; answered ones go first.',
+        ),
+    })
+    .prefault({}),
+  delivery: deliveryConfigSchema.prefault({}),
+  metering: meteringConfigSchema.prefault({}),
+  ocpp: ocppConfigSchema.optional(),
+  mqtt: mqttConfigSchema.optional(),
+  control: controlConfigSchema.prefault({}),
   http: z
     .strictObject({
       host: z

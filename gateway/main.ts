@@ -1,18 +1,14 @@
-import { join } from 'node:path'
-import { openOutbox } from '../evse/outbox/levelOutbox.ts'
-import { createSignerMetrics } from '../evse/signer/signerMetrics.ts'
-import { openEdgeStore } from '../evse/store/levelStore.ts'
-import { connectL1 } from '../l1/client.ts'
 import { createLogger, type Logger } from '../runtime/log.ts'
 import { createMetrics, type Metrics } from '../runtime/metrics.ts'
 import { type Component, type Service, startService } from '../runtime/service.ts'
 import { StatusServer } from '../runtime/statusServer.ts'
 import type { GatewayConfig } from './config.ts'
-import { Fleet } from './fleet/fleet.ts'
-import { openFleetSigners } from './fleet/signing.ts'
-import { readFleetTables } from './fleet/tables.ts'
+import { openCore } from './core.ts'
+import { deliveryStatus, meteringStatus } from './coreStatus.ts'
 import { OutboxStatus } from './outboxStatus.ts'
+import { openSources, type Sources } from './sources.ts'
 import { type GatewayStatus, gatewayStatus, unhealthy } from './status.ts'
+import { statusMetrics } from './statusMetrics.ts'
 
 export interface Gateway extends Service {
   /** Of health, status and metrics. */
@@ -34,51 +30,44 @@ export async function startGateway(config: Readonly<GatewayConfig>, options: Gat
   const log = options.log ?? createLogger({ service: 'gateway', level: config.log.level })
   const metrics = options.metrics ?? createMetrics({ service: 'gateway' })
   const startedAtMs = Date.now()
-  const now = (): number => Date.now()
-  const monotonicMs = (): number => performance.now()
-  const tables = readFleetTables(config.fleet, options.configPath)
-  const client = await connectL1(config.l1)
-  const { contracts } = config
-  const chainId = client.chain.id
-  await using opened = new AsyncDisposableStack()
+  const core = await openCore(config, { configPath: options.configPath, log, metrics })
+  const { fleet, outbox, delivery, book, tables } = core
+  let sources: Sources
+  try {
+    sources = openSources(config, core, { log, metrics })
+  } catch (error) {
+    await core[Symbol.asyncDispose]()
+    throw error
+  }
 
-  const fleet = new Fleet({
-    tables,
-    client,
-    contracts,
-    finality: config.l1.follow,
-    pollMs: config.l1.pollMs,
-    positionMaxAgeMs: config.fleet.positionMaxAgeSeconds * 1000,
-    now,
-    monotonicMs,
-    log,
-  })
-  const signers = await openFleetSigners(tables.evses, fleet, { now, log, metrics: createSignerMetrics(metrics) })
-  for (const signer of signers.values()) opened.use(signer)
-  const store = opened.use(await openEdgeStore(join(config.dataDir, 'store'), { chainId, rollup: contracts.rollup }))
-  const outbox = await openOutbox({ store, maxBytes: 1e9, now, log, metrics })
-
-  const sources = [fleet, new OutboxStatus(outbox, fleet)]
-  const status = (): GatewayStatus => gatewayStatus({ sources, entries: tables.evses, startedAtMs, now })
+  const reports = [
+    fleet,
+    meteringStatus(book),
+    new OutboxStatus(outbox, fleet),
+    deliveryStatus(delivery, core.clock.now),
+    ...sources.reports,
+  ]
+  const status = (): GatewayStatus =>
+    gatewayStatus({ sources: reports, entries: tables.evses, startedAtMs, now: Date.now })
+  const gauges = statusMetrics(metrics)
   const server = new StatusServer({
     ...config.http,
     metrics,
     paths: { health: '/health', status: '/v1/status' },
-    problems: () => unhealthy(sources.map((source) => source.status())),
+    problems: () => unhealthy(reports.map((source) => source.status())),
     status,
-    refresh: () => outbox.refreshMetrics(),
+    refresh: () => {
+      outbox.refreshMetrics()
+      gauges(reports.map((source) => source.status()))
+    },
   })
 
-  const resources = opened.move()
+  // Stopped in reverse: first nothing comes in any more, then what is under way is written, and the store is closed last.
   const components: Component[] = [
-    { name: 'store', stop: () => resources.disposeAsync() },
-    fleet,
-    {
-      name: 'signers',
-      start: () => {
-        for (const [name, { publicKey }] of signers) fleet.bindSigner(name, publicKey)
-      },
-    },
+    { name: 'core', stop: () => core[Symbol.asyncDispose]() },
+    delivery,
+    book,
+    ...sources.components,
     server,
   ]
   const { signal } = options

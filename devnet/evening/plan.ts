@@ -104,7 +104,7 @@ function sessionsOf(parts: {
           { from: from + onGrid((to - from) / 2) + 120, to },
         ]
       : [{ from, to }]
-  // A meter was never new, and stands at a whole watt-hour when a car comes and when it goes.
+  // A meter was never new.
   let registerMilliWh = 1_000 * int('register', 1_000, 5_000_000)
   return spans.map((span, stay) => {
     // The second car of a charger is the first one of its neighbour's number: every contract is credited by two chargers at most.
@@ -121,9 +121,9 @@ function sessionsOf(parts: {
     for (let at = span.from; at < span.to; ) {
       const next = Math.min(span.to, (Math.floor(at / SAMPLE_SECONDS) + 1) * SAMPLE_SECONDS)
       const loadPercent = seededInt(seed, `evening-load-${next}`, index, { least: 30, count: 60 })
-      const powerW = Math.floor((evse.ratedW * loadPercent) / 100)
-      registerMilliWh += Math.floor((powerW * (next - at)) / 3.6)
-      if (next === span.to) registerMilliWh = Math.ceil(registerMilliWh / 1_000) * 1_000
+      // Multiples of 6 W come to whole 10^-3 Wh in 15 seconds: meters of any make agree on them.
+      const powerW = Math.floor((evse.ratedW * loadPercent) / 600) * 6
+      registerMilliWh += (powerW * (next - at) * 1_000) / 3_600
       add(next, powerW)
       at = next
     }

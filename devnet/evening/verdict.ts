@@ -27,7 +27,7 @@ export function metered({ sessions }: Pick<EveningPlan, 'sessions'>): Metered {
   const milliByPeriod = new Map<string, number>()
   let totalWh = 0
   for (const { evse, contract, readings } of sessions) {
-    const wh = (readings.at(-1)!.exportMilliWh - readings[0]!.exportMilliWh) / 1_000
+    const wh = wholeWh(readings.at(-1)!.exportMilliWh) - wholeWh(readings[0]!.exportMilliWh)
     add(byEvse, evse, wh)
     add(byContract, contract, wh)
     totalWh += wh
@@ -102,6 +102,11 @@ function unequal(what: string, metered: ReadonlyMap<number, number>, credited: R
   return [...new Set([...metered.keys(), ...credited.keys()])]
     .filter((key) => (metered.get(key) ?? 0) !== (credited.get(key) ?? 0))
     .map((key) => `${what} ${key}: ${metered.get(key) ?? 0} Wh metered, ${credited.get(key) ?? 0} Wh credited on L1`)
+}
+
+/** What a register of whole watt-hours shows. Rounds down. */
+function wholeWh(milliWh: number): number {
+  return Math.floor(milliWh / 1_000)
 }
 
 function add<Key>(to: Map<Key, number>, key: Key, amount: number): void {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { MAX_SLOTS } from '../../protocol/limits.ts'
+import { meteringConfigSchema } from '../../evse/metering/config.ts'
 import { signerConfigSchema } from '../../evse/signer/config.ts'
 import { MAX_CONTRACTS, MAX_EVSES } from '../limits.ts'
 import { meterKeyProblem } from '../ocmf/meterKey.ts'
@@ -37,6 +38,8 @@ export const evseEntrySchema = z
     signedValues: z.enum(['refuse', 'check', 'ignore']).default('ignore'),
     /** Where its fail-safe telemetry comes from; `none`: the gateway does not guard it. */
     telemetry: z.enum(['mqtt', 'modbus', 'ocpp', 'none']).default('none'),
+    /** Over `[metering]`, for this EVSE alone. */
+    metering: meteringConfigSchema.omit({ evidenceMaxBytes: true }).partial().optional(),
     /** `registered`: it is mounted where its descriptor on L1 says. `surveyed`: at `lat` and `lon`. `mqtt`: it reports its position. */
     position: z.enum(['registered', 'surveyed', 'mqtt']).default('registered'),
     /** Degrees; with position = "surveyed". */

@@ -20,7 +20,7 @@ const EVSE_COLUMNS: Readonly<Record<string, (text: string) => unknown>> = {
   lat: number,
   lon: number,
   'signer.slot': number,
-  'signer.certificateInToken': (text) => (text === 'true' ? true : text === 'false' ? false : text),
+  'signer.certificateInToken': scalar,
 }
 const CONTRACT_COLUMNS: typeof EVSE_COLUMNS = {
   lane: number,
@@ -79,8 +79,9 @@ function unflatten(
   const entry: Record<string, unknown> = {}
   for (const [column, text] of Object.entries(record)) {
     if (text === '') continue
-    const value = readers[column]?.(text) ?? text
     const [key = '', inner] = column.split('.', 2)
+    const reader = readers[column] ?? (key === 'metering' ? scalar : undefined)
+    const value = reader === undefined ? text : reader(text)
     if (inner === undefined) entry[key] = value
     else entry[key] = { ...(entry[key] as object | undefined), [inner]: value }
   }
@@ -89,6 +90,10 @@ function unflatten(
 
 function number(text: string): unknown {
   return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text
+}
+
+function scalar(text: string): unknown {
+  return text === 'true' ? true : text === 'false' ? false : number(text)
 }
 
 /** What one entry cannot see: that no two are the same thing. */
