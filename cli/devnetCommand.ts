@@ -4,6 +4,8 @@ import { BackfeedError, ExitCode } from '../runtime/errors.ts'
 import { LOG_LEVELS, type LogLevel } from '../runtime/log.ts'
 import type { PlainCredits, PlainTerms } from '../devnet/independent/independentSettlement.ts'
 import type { Scenario } from '../devnet/scenario.ts'
+import { eveningCommand } from './eveningCommand.ts'
+import { withInterrupt } from './interrupt.ts'
 import { wholeNumber } from './options.ts'
 
 interface Options {
@@ -22,9 +24,6 @@ interface Options {
   data: 'blob' | 'calldata'
   logLevel: LogLevel
 }
-
-/** What a shell calls a process that Ctrl-C ended. */
-const INTERRUPTED = 130
 
 export function devnetCommand(): Command {
   return new Command('devnet')
@@ -69,20 +68,14 @@ export function devnetCommand(): Command {
       new Option('--log-level <level>', 'of the services, on standard error').choices([...LOG_LEVELS]).default('warn'),
     )
     .action(runCommand)
+    .addCommand(eveningCommand())
 }
 
 async function runCommand(options: Options): Promise<void> {
   const { runDevnet } = await import('../devnet/devnet.ts')
   const { Screen } = await import('../devnet/screen.ts')
   const { scenario, independent } = await chooseScenario(options)
-  const interrupt = new AbortController()
-  const onSignal = (): void => {
-    if (interrupt.signal.aborted) process.exit(INTERRUPTED)
-    interrupt.abort()
-  }
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-  for (const name of signals) process.on(name, onSignal)
-  try {
+  await withInterrupt(async (signal) => {
     const found = await runDevnet({
       seed: options.seed,
       scenario,
@@ -90,16 +83,10 @@ async function runCommand(options: Options): Promise<void> {
       data: options.data,
       logLevel: options.logLevel,
       screen: new Screen(),
-      signal: interrupt.signal,
+      signal,
     })
     process.exitCode = found.length === 0 ? ExitCode.ok : ExitCode.dataCorrupted
-  } catch (error) {
-    if (!interrupt.signal.aborted) throw error
-    process.stderr.write('interrupted: everything was stopped and removed\n')
-    process.exitCode = INTERRUPTED
-  } finally {
-    for (const name of signals) process.off(name, onSignal)
-  }
+  })
 }
 
 async function chooseScenario(options: Options): Promise<{ scenario: Scenario; independent: PlainCredits }> {

@@ -21,12 +21,11 @@ const LEASH = 'exec 3<&0; "$@" </dev/null 3<&- & it=$!; (cat <&3 >/dev/null; kil
 export function spawnLeashed(
   command: string,
   parameters: readonly string[],
-  options: { stdout?: 'ignore' | 'pipe'; stderr?: 'inherit' | 'pipe' | number; env?: NodeJS.ProcessEnv } = {},
+  options: { stdout?: 'ignore' | number; stderr?: 'inherit' | number } = {},
 ): LeashedProcess {
   const child = spawn('/bin/sh', ['-c', LEASH, 'sh', command, ...parameters], {
     stdio: ['pipe', options.stdout ?? 'ignore', options.stderr ?? 'inherit'],
     detached: true,
-    ...(options.env === undefined ? {} : { env: options.env }),
   })
   const stdin = child.stdin as Writable
   stdin.on('error', () => {}) // it may be gone before us

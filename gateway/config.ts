@@ -6,6 +6,7 @@ import { l1ConfigSchema } from '../l1/client.ts'
 import { contractsConfigSchema } from '../l1/contracts.ts'
 import { finalitySchema } from '../l1/finality.ts'
 import { LOG_LEVELS } from '../runtime/log.ts'
+import { gatewayClockSchema } from './clock.ts'
 import { controlConfigSchema } from './control/config.ts'
 import { fleetConfigSchema } from './fleet/config.ts'
 import { MAX_GATEWAY_LANES } from './limits.ts'
@@ -27,14 +28,7 @@ export const gatewayConfigSchema = z.strictObject({
     })
     .prefault({}),
   contracts: contractsConfigSchema,
-  clock: z
-    .strictObject({
-      source: z
-        .enum(['system', 'l1'])
-        .default('system')
-        .describe("What time it is. l1: the newest block's time, for devnets whose clock is moved."),
-    })
-    .prefault({}),
+  clock: gatewayClockSchema.prefault({}),
   fleet: fleetConfigSchema.prefault({}),
   sequencers: z
     .array(

@@ -12,7 +12,8 @@ import { connectL1, type L1Client } from '../l1/client.ts'
 import { BackfeedError, ExitCode } from '../runtime/errors.ts'
 import type { Logger } from '../runtime/log.ts'
 import type { Metrics } from '../runtime/metrics.ts'
-import { type GatewayClock, gatewayClock } from './clock.ts'
+import type { ClockCheck } from '../evse/clock/clockCheck.ts'
+import { type GatewayClock, gatewayClock, openClockCheck } from './clock.ts'
 import type { GatewayConfig } from './config.ts'
 import { Fleet } from './fleet/fleet.ts'
 import { meteredEvses } from './fleet/meteredEvses.ts'
@@ -21,7 +22,7 @@ import { openFleetSigners } from './fleet/signing.ts'
 import { type FleetTables, readFleetTables } from './fleet/tables.ts'
 
 /** What every source stands on: the way of a metered watt-hour from the book to the sequencer's receipt. */
-export interface GatewayCore extends AsyncDisposable {
+export interface GatewayCore {
   readonly tables: FleetTables
   readonly client: L1Client
   readonly clock: GatewayClock
@@ -32,6 +33,9 @@ export interface GatewayCore extends AsyncDisposable {
   /** To be started. */
   readonly delivery: Delivery
   readonly book: MeterBook
+  /** Watches the wall clock; to be started before anything is signed. Undefined: L1's clock is gone by. */
+  readonly clockCheck: ClockCheck | undefined
+  close(): Promise<void>
 }
 
 export interface CoreParts {
@@ -52,7 +56,7 @@ export async function openCore(config: Readonly<GatewayConfig>, parts: CoreParts
   const chainId = client.chain.id
   await using opened = new AsyncDisposableStack()
 
-  const clock: GatewayClock = gatewayClock(config.clock.source, () => fleet)
+  const clock: GatewayClock = gatewayClock(config.clock, () => fleet)
   const { now, monotonicMs } = clock
   const fleet: Fleet = new Fleet({
     tables,
@@ -99,6 +103,7 @@ export async function openCore(config: Readonly<GatewayConfig>, parts: CoreParts
     log,
     metrics,
   })
+  const clockCheck = openClockCheck(config.clock, { store, now, monotonicMs, log, metrics })
   const book = await openMeterBook({
     config: config.metering,
     evse: meteredEvses(tables, fleet),
@@ -108,14 +113,14 @@ export async function openCore(config: Readonly<GatewayConfig>, parts: CoreParts
     signRecord: recordSigning({ directory: fleet, signers, chainId: BigInt(chainId), rollup: contracts.rollup }),
     now,
     monotonicMs,
-    isClockTrusted: clock.isTrusted,
+    isClockTrusted: () => (clockCheck === undefined ? fleet.head !== undefined : clockCheck.isTrusted()),
     log,
     metrics,
   })
 
   const kept = opened.move()
-  const dispose = (): Promise<void> => kept.disposeAsync()
-  return { tables, client, clock, fleet, store, outbox, delivery, book, [Symbol.asyncDispose]: dispose }
+  const close = async (): Promise<void> => await kept.disposeAsync()
+  return { tables, client, clock, fleet, store, outbox, delivery, book, clockCheck, close }
 }
 
 async function openLaneClients(

@@ -1,3 +1,4 @@
+import type { ClockCheck } from '../evse/clock/clockCheck.ts'
 import type { Delivery } from '../evse/delivery/delivery.ts'
 import type { MeterBook } from '../evse/metering/meterBook.ts'
 import type { DescribesEvses, ReportsStatus, SourceProblem } from './sourceStatus.ts'
@@ -15,6 +16,25 @@ export function deliveryStatus(delivery: Delivery, now: () => number): ReportsSt
         figures: {
           lanes: delivery.lastAnswers().size,
           lastAnswer: answers.length === 0 ? 'none' : `${Math.round((now() - Math.max(...answers)) / 1_000)} s ago`,
+        },
+        problems: [...problems],
+      }
+    },
+  }
+}
+
+/** The clock's part of the status. */
+export function clockStatus(clock: ClockCheck): ReportsStatus {
+  return {
+    status: () => {
+      const { trusted, offsetMs, uncheckedMs } = clock.figures()
+      const problems = clock.problems()
+      return {
+        name: 'clock',
+        state: !trusted ? 'DOWN' : problems.length > 0 ? 'DEGRADED' : 'UP',
+        figures: {
+          offset: offsetMs === undefined ? 'unknown' : `${offsetMs.toFixed(1)} ms`,
+          checked: uncheckedMs === undefined ? 'never' : `${Math.round(uncheckedMs / 1_000)} s ago`,
         },
         problems: [...problems],
       }

@@ -4,7 +4,7 @@ import { type Component, type Service, startService } from '../runtime/service.t
 import { StatusServer } from '../runtime/statusServer.ts'
 import type { GatewayConfig } from './config.ts'
 import { openCore } from './core.ts'
-import { deliveryStatus, meteringStatus } from './coreStatus.ts'
+import { clockStatus, deliveryStatus, meteringStatus } from './coreStatus.ts'
 import { OutboxStatus } from './outboxStatus.ts'
 import { openSources, type Sources } from './sources.ts'
 import { type GatewayStatus, gatewayStatus, unhealthy } from './status.ts'
@@ -36,7 +36,7 @@ export async function startGateway(config: Readonly<GatewayConfig>, options: Gat
   try {
     sources = openSources(config, core, { log, metrics })
   } catch (error) {
-    await core[Symbol.asyncDispose]()
+    await core.close()
     throw error
   }
 
@@ -45,6 +45,7 @@ export async function startGateway(config: Readonly<GatewayConfig>, options: Gat
     meteringStatus(book),
     new OutboxStatus(outbox, fleet),
     deliveryStatus(delivery, core.clock.now),
+    ...(core.clockCheck === undefined ? [] : [clockStatus(core.clockCheck)]),
     ...sources.reports,
   ]
   const status = (): GatewayStatus =>
@@ -58,13 +59,15 @@ export async function startGateway(config: Readonly<GatewayConfig>, options: Gat
     status,
     refresh: () => {
       outbox.refreshMetrics()
+      core.clockCheck?.refreshMetrics()
       gauges(reports.map((source) => source.status()))
     },
   })
 
   // Stopped in reverse: first nothing comes in any more, then what is under way is written, and the store is closed last.
   const components: Component[] = [
-    { name: 'core', stop: () => core[Symbol.asyncDispose]() },
+    { name: 'core', stop: () => core.close() },
+    ...(core.clockCheck === undefined ? [] : [core.clockCheck]),
     delivery,
     book,
     ...sources.components,

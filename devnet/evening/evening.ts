@@ -115,7 +115,9 @@ export async function runEvening(options: EveningOptions): Promise<readonly stri
   const logPath = options.gatewayLog ?? join(folder, 'gateway.log')
   const gateway = cleanup.use(new GatewayProcess({ configPath, statusUrl: view.statusUrl, logPath }))
   await gateway.start(signal)
-  screen.event(`gateway at http://127.0.0.1:${httpPort}, stations at ws://127.0.0.1:${ocppPort}, broker at ${broker.url}`)
+  screen.event(
+    `gateway at http://127.0.0.1:${httpPort}, stations at ws://127.0.0.1:${ocppPort}, broker at ${broker.url}`,
+  )
 
   const receipts = new ReceiptVerifier({
     chainId: BigInt(node.client.chain.id),
@@ -181,7 +183,8 @@ export async function runEvening(options: EveningOptions): Promise<readonly stri
   screen.line(`  credited on L1        ${grouped(creditedWh)} Wh in ${grouped(onL1.settled.length)} records`)
   screen.line(`  earned                $${dollars(creditedMicro)}`)
   screen.line()
-  if (found.length === 0) screen.line('  Every watt-hour that was metered is credited once, and paid to the last millionth.')
+  if (found.length === 0)
+    screen.line('  Every watt-hour that was metered is credited once, and paid to the last millionth.')
   else for (const difference of found.slice(0, 20)) screen.line(`  ${difference}`)
   if (found.length > 20) screen.line(`  … and ${found.length - 20} more differences`)
   if (found.length > 0) screen.line(`  again by: ${eveningCommand(options)}`)

@@ -12,7 +12,7 @@ export interface GatewayProcessSettings {
   readonly configPath: string
   /** Where it answers, once it runs. */
   readonly statusUrl: string
-  /** Its standard error, appended to at each start. */
+  /** What it writes, appended to at each start. */
   readonly logPath: string
 }
 
@@ -37,7 +37,7 @@ export class GatewayProcess implements AsyncDisposable {
     try {
       this.#process = spawnLeashed(process.execPath, [CLI, 'gateway', '--config', configPath], {
         stderr: log.fd,
-        stdout: 'ignore',
+        stdout: log.fd,
       })
     } finally {
       await log.close()

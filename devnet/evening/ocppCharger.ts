@@ -48,9 +48,7 @@ export class OcppCharger implements EveningCharger {
     this.#settings = settings
     this.evse = evse
     this.#nowMs = settings.startSeconds * 1_000
-    this.#steps = sessions.flatMap((session) =>
-      session.readings.map((reading, place) => ({ session, reading, place })),
-    )
+    this.#steps = sessions.flatMap((session) => session.readings.map((reading, place) => ({ session, reading, place })))
     this.#station = new SimulatedStation({
       id,
       url,
@@ -76,6 +74,7 @@ export class OcppCharger implements EveningCharger {
       this.#nowMs = reading.atSeconds * 1_000
       this.#check(reading)
       const soc = reading.socBp / 100
+      this.#station.setTemperature(EVSE_ID, reading.tempC)
       if (place === 0) this.#station.plugIn(EVSE_ID, this.#settings.tokenOf(session.contract), soc)
       else this.#station.setSoc(EVSE_ID, soc)
       const after = session.readings[place + 1]

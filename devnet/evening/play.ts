@@ -84,7 +84,9 @@ export async function playEvening(play: EveningPlay): Promise<EveningTotals> {
       })
     }
     const waiting = chargers.reduce((sum, charger) => sum + charger.waiting, 0)
-    screen.event(`${label}  ${grouped(accepted)} records accepted so far, ${grouped(waiting)} messages behind cut links`)
+    screen.event(
+      `${label}  ${grouped(accepted)} records accepted so far, ${grouped(waiting)} messages behind cut links`,
+    )
   }
   return totals
 }
@@ -186,9 +188,14 @@ async function until(play: EveningPlay, what: string, holds: () => Promise<boole
   while (!(await holds())) {
     play.signal.throwIfAborted()
     if (performance.now() > deadline) {
-      const waiting = play.chargers.filter((charger) => charger.waiting > 0).map(({ evse, waiting }) => `${evse}: ${waiting}`)
+      const waiting = play.chargers
+        .filter((charger) => charger.waiting > 0)
+        .map(({ evse, waiting }) => `${evse}: ${waiting}`)
       const log = await play.gateway.lastLines()
-      throw new BackfeedError('EVENING_STUCK', `waited in vain until ${what}; waiting ${waiting.slice(0, 10).join(', ')}; ${log}`)
+      throw new BackfeedError(
+        'EVENING_STUCK',
+        `waited in vain until ${what}; waiting ${waiting.slice(0, 10).join(', ')}; ${log}`,
+      )
     }
     await pause(30, play.signal)
   }

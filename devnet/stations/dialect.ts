@@ -17,6 +17,8 @@ export interface StationSample {
   readonly exportMilliWh: number
   /** %, with two decimals at most. */
   readonly soc: number | undefined
+  /** Hottest point, °C. */
+  readonly tempC: number | undefined
   readonly powerW: number
   readonly voltageV: number
   readonly frequencyHz: number
@@ -51,6 +53,8 @@ export interface Dialect {
   boot(): Call
   available(evseId: number, atMs: number): Call
   step(moment: TransactionMoment): { readonly action: string; readonly params: () => object }
+  /** What is said before a step because the step has no place for it; undefined: nothing. */
+  before(moment: TransactionMoment): Call | undefined
   /** What the answer to a step tells about the transaction. */
   answered(moment: TransactionMoment, answer: unknown): void
 }

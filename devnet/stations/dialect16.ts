@@ -27,13 +27,14 @@ export function dialect16(): Dialect {
         params: () => ({ connectorId, transactionId: Number(transaction.id), meterValue }),
       }
     },
+    before: () => undefined,
     answered({ step, transaction }, answer) {
       if (step === 'Started') transaction.id = String((answer as { transactionId: number }).transactionId)
     },
   }
 }
 
-function values({ atMs, context, exportMilliWh, soc, powerW, voltageV, signed }: StationSample): object {
+function values({ atMs, context, exportMilliWh, soc, powerW, voltageV, tempC, signed }: StationSample): object {
   const measurand = 'Energy.Active.Export.Register'
   return {
     timestamp: isoTime(atMs),
@@ -46,6 +47,7 @@ function values({ atMs, context, exportMilliWh, soc, powerW, voltageV, signed }:
         : [{ value: String(soc), context, measurand: 'SoC', location: 'EV', unit: 'Percent' }]),
       { value: String(powerW), context, measurand: 'Power.Active.Export', unit: 'W' },
       { value: String(voltageV), context, measurand: 'Voltage', phase: 'L1', unit: 'V' },
+      ...(tempC === undefined ? [] : [{ value: String(tempC), context, measurand: 'Temperature', unit: 'Celsius' }]),
     ],
   }
 }

@@ -1,4 +1,4 @@
-import { type Dialect, isoTime, type StationSample, type TransactionStep, wattHours } from './dialect.ts'
+import { type Call, type Dialect, isoTime, type StationSample, type TransactionStep, wattHours } from './dialect.ts'
 
 const TRIGGERS: Readonly<Record<TransactionStep, string>> = {
   Started: 'Authorized',
@@ -32,8 +32,26 @@ export function dialect2(): Dialect {
       }
       return { action: 'TransactionEvent', params: () => params }
     },
+    before({ transaction, atMs, sample }) {
+      return sample.tempC === undefined ? undefined : temperature(transaction.evseId, atMs, sample.tempC)
+    },
     answered() {},
   }
+}
+
+/** OCPP 2 has no measurand for it: a variable of the station is reported. */
+function temperature(evseId: number, atMs: number, tempC: number): Call {
+  const timestamp = isoTime(atMs)
+  const event = {
+    eventId: Math.floor(atMs / 1_000),
+    timestamp,
+    trigger: 'Periodic',
+    actualValue: String(tempC),
+    eventNotificationType: 'PreconfiguredMonitor',
+    component: { name: 'ElectricalFeed', evse: { id: evseId } },
+    variable: { name: 'Temperature' },
+  }
+  return { action: 'NotifyEvent', params: { generatedAt: timestamp, seqNo: 0, eventData: [event] } }
 }
 
 function meterValue({

@@ -33,6 +33,7 @@ interface Evse {
   /** What the car would give, W. */
   wantedW: number
   soc: number | undefined
+  tempC: number | undefined
   transaction: StationTransaction | undefined
 }
 
@@ -56,7 +57,7 @@ export class SimulatedStation {
     this.#dialect = settings.version === 'ocpp1.6' ? dialect16() : dialect2()
     for (const evseId of settings.evseIds ?? [1]) {
       const meter = new StationMeter(settings.now(), settings.startMilliWh)
-      this.#evses.set(evseId, { meter, wantedW: 0, soc: undefined, transaction: undefined })
+      this.#evses.set(evseId, { meter, wantedW: 0, soc: undefined, tempC: undefined, transaction: undefined })
     }
     this.#queue = new MessageQueue({
       send: (action, params) => this.call(action, params),
@@ -138,6 +139,11 @@ export class SimulatedStation {
     this.#evse(evseId).soc = soc
   }
 
+  /** Told with every reading from now on, °C. */
+  setTemperature(evseId: number, tempC: number): void {
+    this.#evse(evseId).tempC = tempC
+  }
+
   /** Sends a reading of an open transaction; does nothing without one. */
   sample(evseId: number, context: ReadingContext = 'Sample.Periodic'): void {
     const evse = this.#evse(evseId)
@@ -201,12 +207,15 @@ export class SimulatedStation {
       context,
       exportMilliWh,
       soc: evse.soc,
+      tempC: evse.tempC,
       powerW: evse.meter.powerW,
       voltageV: 230,
       frequencyHz: 50,
       signed: this.#settings.sign?.(transaction.evseId, exportMilliWh, atMs),
     }
     const moment = { step, transaction, seqNo: transaction.nextSeqNo++, atMs, offline: !this.connected, sample }
+    const before = this.#dialect.before(moment)
+    if (before !== undefined) this.#queue.push({ action: before.action, params: () => before.params })
     const message = this.#dialect.step(moment)
     this.#queue.push({ ...message, answered: (answer) => this.#dialect.answered(moment, answer) })
   }
