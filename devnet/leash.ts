@@ -21,7 +21,7 @@ const LEASH = 'exec 3<&0; "$@" </dev/null 3<&- & it=$!; (cat <&3 >/dev/null; kil
 export function spawnLeashed(
   command: string,
   parameters: readonly string[],
-  options: { stdout?: 'ignore' | number; stderr?: 'inherit' | number } = {},
+  options: { stdout?: 'ignore' | 'pipe' | number; stderr?: 'inherit' | 'pipe' | number } = {},
 ): LeashedProcess {
   const child = spawn('/bin/sh', ['-c', LEASH, 'sh', command, ...parameters], {
     stdio: ['pipe', options.stdout ?? 'ignore', options.stderr ?? 'inherit'],

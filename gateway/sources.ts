@@ -37,7 +37,15 @@ export function openSources(
   }
 
   const ocpp =
-    config.ocpp && openOcpp(config.ocpp, { ...common, sink: book, telemetry, judge: judgeSignedValue, store })
+    config.ocpp &&
+    openOcpp(config.ocpp, {
+      ...common,
+      sink: book,
+      telemetry: (evse, seen) => control.onTelemetry(evse, seen),
+      temperature: (evse, atMs, tempC) => book.noteTemperature(evse, atMs, tempC),
+      judge: judgeSignedValue,
+      store,
+    })
   const mqtt =
     config.mqtt &&
     openMqtt(config.mqtt, {

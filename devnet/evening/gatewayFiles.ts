@@ -39,11 +39,11 @@ export function writeGatewayFiles(options: GatewayFilesOptions): string {
   }
   const evses = plan.scenario.evses.map((_, evse) => {
     const name = evseName(plan, evse)
-    if (evse >= plan.size.ocppEvses) return [name, lane, evse, '', '', '', 'mqtt']
+    if (evse >= plan.size.ocppEvses) return [name, lane, evse, '', '', '']
     const key = Buffer.from(seededEvseKey(seed, evse).scalar).toString('hex')
-    return [name, lane, evse, stationName(evse), 'file', write(`${name}.key`, `${key}\n`), 'none']
+    return [name, lane, evse, stationName(evse), 'file', write(`${name}.key`, `${key}\n`)]
   })
-  write('evses.csv', csv(['name', 'lane', 'slot', 'station', 'signer.kind', 'signer.keyFile', 'telemetry'], evses))
+  write('evses.csv', csv(['name', 'lane', 'slot', 'station', 'signer.kind', 'signer.keyFile'], evses))
   const contractRows = plan.scenario.cars.map((_, contract) => [lane, contract, tokenOf(contract)])
   write('contracts.csv', csv(['lane', 'slot', 'tokens'], contractRows))
   write('passwords', passwords(plan))

@@ -75,8 +75,11 @@ export class OcppCharger implements EveningCharger {
       this.#check(reading)
       const soc = reading.socBp / 100
       this.#station.setTemperature(EVSE_ID, reading.tempC)
-      if (place === 0) this.#station.plugIn(EVSE_ID, this.#settings.tokenOf(session.contract), soc)
-      else this.#station.setSoc(EVSE_ID, soc)
+      if (place === 0) {
+        this.#station.plugIn(EVSE_ID, this.#settings.tokenOf(session.contract), soc)
+        // StartTransaction has no place for an export register.
+        if (this.#settings.version === 'ocpp1.6') this.#station.sample(EVSE_ID, 'Transaction.Begin')
+      } else this.#station.setSoc(EVSE_ID, soc)
       const after = session.readings[place + 1]
       if (after === undefined) this.#station.unplug(EVSE_ID)
       else {

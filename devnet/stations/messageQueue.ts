@@ -58,7 +58,8 @@ export class MessageQueue {
       const message = this.#messages[0]!
       try {
         const params = message.params()
-        message.answered?.(await this.#settings.send(message.action, params))
+        const answer = await this.#settings.send(message.action, params)
+        message.answered?.(answer)
         if (this.#settings.repeats()) await this.#settings.send(message.action, params)
         this.#messages.shift()
       } catch {

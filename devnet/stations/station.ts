@@ -215,9 +215,14 @@ export class SimulatedStation {
     }
     const moment = { step, transaction, seqNo: transaction.nextSeqNo++, atMs, offline: !this.connected, sample }
     const before = this.#dialect.before(moment)
-    if (before !== undefined) this.#queue.push({ action: before.action, params: () => before.params })
+    const sayBefore = (): void => {
+      if (before !== undefined) this.#queue.push({ action: before.action, params: () => before.params })
+    }
+    sayBefore()
     const message = this.#dialect.step(moment)
     this.#queue.push({ ...message, answered: (answer) => this.#dialect.answered(moment, answer) })
+    // A report that is not about a transaction may be forgotten by a gateway that dies: the first is told once more within it.
+    if (step === 'Started') sayBefore()
   }
 
   async #connect(): Promise<void> {

@@ -34,6 +34,8 @@ export interface OcppDeps {
   /** The metering book. A station is answered when it has taken. */
   readonly sink: MeterEventSink
   readonly telemetry: TelemetrySink
+  /** What a station reports of an EVSE's heat, for metering; default: nothing. `atMs` of the station's clock. */
+  readonly temperature?: (evse: string, atMs: number, tempC: number) => void
   readonly judge: JudgeSignedValue
   readonly store: EdgeStore
   readonly log: Logger
@@ -87,6 +89,7 @@ export function openOcpp(config: OcppConfig, deps: OcppDeps): Ocpp {
       now,
     }),
     telemetry: deps.telemetry,
+    temperature: deps.temperature ?? (() => {}),
     needs: deps.needs ?? (() => {}),
     problem,
     clear: (found) => problems.clear(found),

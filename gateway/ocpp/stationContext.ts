@@ -26,6 +26,8 @@ export interface StationContext {
   readonly directory: Directory
   readonly store: TransactionStore
   readonly transactions: Transactions
+  /** For metering, whoever guards the EVSE. `atMs` of the station's clock, milliseconds since the Unix epoch. */
+  readonly temperature: (evse: string, atMs: number, tempC: number) => void
   readonly telemetry: TelemetrySink
   readonly needs: (evse: string, needs: ChargingNeeds) => void
   readonly problem: (problem: OcppProblem, options?: { standing?: boolean }) => void
@@ -103,7 +105,9 @@ export function sendMeasured(
   const one = evseId === undefined || evseId === 0 ? undefined : context.directory.atStation(session.id, evseId)
   const evses = evseId === undefined || evseId === 0 ? context.directory.evses : one === undefined ? [] : [one]
   for (const evse of evses) {
-    if (evse.ocpp?.station !== session.id || evse.telemetry !== 'ocpp') continue
+    if (evse.ocpp?.station !== session.id) continue
+    if (measured.tempC !== undefined) context.temperature(evse.name, atMs, measured.tempC)
+    if (evse.telemetry !== 'ocpp') continue
     context.telemetry(evse.name, { ...measured, atMs: context.monotonicMs() - ageMs })
   }
 }
