@@ -9,7 +9,9 @@ import { LOG_LEVELS } from '../runtime/log.ts'
 import { gatewayClockSchema } from './clock.ts'
 import { controlConfigSchema } from './control/config.ts'
 import { fleetConfigSchema } from './fleet/config.ts'
+import { gridConfigSchema } from './grid/config.ts'
 import { MAX_GATEWAY_LANES } from './limits.ts'
+import { modbusConfigSchema } from './modbus/config.ts'
 import { mqttConfigSchema } from './mqtt/config.ts'
 import { ocppConfigSchema } from './ocpp/config.ts'
 
@@ -62,7 +64,9 @@ export const gatewayConfigSchema = z.strictObject({
   metering: meteringConfigSchema.prefault({}),
   ocpp: ocppConfigSchema.optional(),
   mqtt: mqttConfigSchema.optional(),
+  modbus: modbusConfigSchema.optional(),
   control: controlConfigSchema.prefault({}),
+  grid: gridConfigSchema.optional(),
   http: z
     .strictObject({
       host: z

@@ -10,7 +10,9 @@ import type { GatewayCore } from './core.ts'
 import type { EvseEntry } from './fleet/config.ts'
 import type { EdgeEvse } from './fleet/directory.ts'
 import { openMqtt } from './mqtt/mqttSource.ts'
-import { judgeSignedValue } from './ocmf/judge.ts'
+import { openGrid } from './grid/openGrid.ts'
+import { openModbus } from './modbus/modbus.ts'
+import { createOcmfJudge } from './ocmf/ocmfJudge.ts'
 import { openOcpp } from './ocpp/csms.ts'
 import type { DescribesEvses, ReportsStatus } from './sourceStatus.ts'
 
@@ -31,19 +33,17 @@ export function openSources(
   const { now, monotonicMs } = clock
   checkSources(config, tables.evses)
   const common = { directory: fleet, now, monotonicMs, metrics, log }
-  const telemetry: TelemetrySink = (evse, seen) => {
-    control.onTelemetry(evse, seen)
-    if (seen.tempC !== undefined) book.noteTemperature(evse, now() - (monotonicMs() - seen.atMs), seen.tempC)
-  }
+  const noteTemperature = (evse: string, atMs: number, tempC: number): void => book.noteTemperature(evse, atMs, tempC)
+  const telemetry: TelemetrySink = (evse, seen) => control.onTelemetry(evse, seen)
 
   const ocpp =
     config.ocpp &&
     openOcpp(config.ocpp, {
       ...common,
       sink: book,
-      telemetry: (evse, seen) => control.onTelemetry(evse, seen),
-      temperature: (evse, atMs, tempC) => book.noteTemperature(evse, atMs, tempC),
-      judge: judgeSignedValue,
+      telemetry,
+      temperature: noteTemperature,
+      judge: createOcmfJudge({ metrics, log }),
       store,
     })
   const mqtt =
@@ -51,7 +51,10 @@ export function openSources(
     openMqtt(config.mqtt, {
       ...common,
       outbox,
-      telemetry,
+      telemetry: (evse, seen) => {
+        telemetry(evse, seen)
+        if (seen.tempC !== undefined) noteTemperature(evse, now() - (monotonicMs() - seen.atMs), seen.tempC)
+      },
       onPosition: (evse, { lat, lon, atMs }) => fleet.reportPosition(evse, { lat, lon }, atMs),
       deployment: { chainId: client.chain.id, rollup: config.contracts.rollup },
     })
@@ -65,18 +68,38 @@ export function openSources(
   }
   const control: Control = openControl(config.control, { evses: fleet.evses, portOf, now, monotonicMs, metrics, log })
 
-  const all = [ocpp, mqtt, control].filter((source) => source !== undefined)
-  return { components: all, reports: all, control }
+  const modbus = config.modbus && openModbus(config.modbus, { ...common, onTelemetry: telemetry, noteTemperature })
+  const grid =
+    config.grid &&
+    openGrid(config.grid, {
+      client,
+      contracts: config.contracts,
+      dataDir: config.dataDir,
+      evses: () => fleet.evses,
+      demand: control.onDemand,
+      now,
+      log,
+      metrics,
+    })
+
+  // Guards start after what they command by, and before what brings them telemetry and demands; they are stopped while they still can pause EVSEs.
+  const present = [ocpp, mqtt, control, modbus].filter((source) => source !== undefined)
+  return {
+    components: [...present, ...(grid?.components ?? [])],
+    reports: [...present, ...(grid?.reports ?? [])],
+    control,
+  }
 }
 
 /** What an EVSE's entry counts on must be there. */
 function checkSources(config: Readonly<GatewayConfig>, evses: readonly EvseEntry[]): void {
   for (const { name, station, signer, telemetry, position } of evses) {
-    const needs = (section: 'ocpp' | 'mqtt', key: string): void => {
+    const needs = (section: 'ocpp' | 'mqtt' | 'modbus', key: string): void => {
       if (config[section] === undefined) throw invalid(`fleet.evses (${name}): ${key} needs an [${section}] section`)
     }
     if (station !== undefined) needs('ocpp', 'station')
     if (telemetry === 'mqtt') needs('mqtt', 'telemetry = "mqtt"')
+    if (telemetry === 'modbus') needs('modbus', 'telemetry = "modbus"')
     if (position === 'mqtt') needs('mqtt', 'position = "mqtt"')
     if (station === undefined && signer === undefined) needs('mqtt', 'an EVSE without station and signer')
     if (station !== undefined && signer === undefined)

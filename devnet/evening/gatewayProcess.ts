@@ -4,7 +4,7 @@ import { BackfeedError } from '../../runtime/errors.ts'
 import { pause } from '../../runtime/wait.ts'
 import { type LeashedProcess, spawnLeashed } from '../leash.ts'
 
-const CLI = fileURLToPath(new URL('../../cli/backfeed.ts', import.meta.url))
+const PROGRAM = fileURLToPath(new URL('../../backfeed', import.meta.url))
 /** A busy machine is slow; only a fault takes this long. */
 const START_TIMEOUT_MS = 120_000
 
@@ -35,7 +35,7 @@ export class GatewayProcess implements AsyncDisposable {
     const { configPath, statusUrl, logPath } = this.#settings
     const log: FileHandle = await open(logPath, 'a')
     try {
-      this.#process = spawnLeashed(process.execPath, [CLI, 'gateway', '--config', configPath], {
+      this.#process = spawnLeashed(PROGRAM, ['gateway', '--config', configPath], {
         stderr: log.fd,
         stdout: log.fd,
       })
