@@ -12,6 +12,7 @@ export class ModelSequencer {
   readonly settled: string[] = []
   readonly requests: number[] = []
   readonly #lastEnd = new Map<number, number>()
+  readonly #positions = new Map<string, number>()
   /** Looked at before anything else: a refusal instead of settling; may throw for the whole request. */
   refuse: (record: ReturnType<typeof decodeRecord>) => Outcome | undefined = () => undefined
   before: () => Promise<void> | void = () => {}
@@ -36,10 +37,10 @@ export class ModelSequencer {
   #settle(row: Uint8Array): AnsweredRecord {
     const record = decodeRecord(row)
     const hex = Buffer.from(row.subarray(0, 24)).toString('hex')
-    const known = this.settled.indexOf(hex)
+    const known = this.#positions.get(hex)
     const promised = (position: number): Receipt | undefined =>
       this.withReceipts(record) ? receiptOf(row, position) : undefined
-    if (known >= 0) return { code: DUPLICATE, position: known, amountMicro: 1, receipt: promised(known) }
+    if (known !== undefined) return { code: DUPLICATE, position: known, amountMicro: 1, receipt: promised(known) }
     const refused = this.refuse(record)
     if (refused !== undefined) return { code: refused, position: 0, amountMicro: 0 }
     if (record.start < (this.#lastEnd.get(record.evse) ?? 0)) {
@@ -47,6 +48,7 @@ export class ModelSequencer {
     }
     this.#lastEnd.set(record.evse, record.start + record.intervals)
     const position = this.settled.push(hex) - 1
+    this.#positions.set(hex, position)
     return { code: Outcome.SETTLED, position, amountMicro: 1, receipt: promised(position) }
   }
 }
