@@ -166,7 +166,9 @@ test('cancelled before, cancelled while it runs, superseded, of another program,
   const script = scriptOf([first, program('F2', 2, [stronger])])
   await using utility = await open(script)
   const { source } = utility
-  await until('all received', () => utility.statuses('B5').length > 0)
+  await until('all received', () =>
+    ['B1', 'B2', 'B3', 'B4', 'B5', 'B6', 'B8'].every((id) => utility.statuses(id).length > 0),
+  )
   assert.deepEqual(utility.statuses('B6'), [254])
   assert.deepEqual(utility.statuses('B7'), [])
   assert.deepEqual(utility.statuses('B8'), [252])
