@@ -6,15 +6,13 @@ import { createLogger, silentLogger } from '../runtime/log.ts'
 import { runUntilSignal } from '../runtime/service.ts'
 import { configHelp } from './configHelp.ts'
 import { ocmfCommand } from './ocmfCommand.ts'
+import { gatewayActions } from './gatewayActions.ts'
+import { GATEWAY_URL, gatewayAnswer } from './gatewayUrl.ts'
 import { wholeNumber } from './options.ts'
 import { say } from './output.ts'
 
 const CONFIG = '--config <file>'
 const CONFIG_HELP = 'TOML; docs/gateway.md lists every key with its unit and default'
-const URL_HELP = 'of the gateway’s [http], as it printed it at its start'
-const DEFAULT_URL = 'http://127.0.0.1:9465'
-/** Of one request: it is answered from memory. */
-const REQUEST_TIMEOUT_MS = 5_000
 
 /** The edge: `backfeed gateway` runs it, its subcommands look at one. */
 export function gatewayCommand(): Command {
@@ -30,7 +28,7 @@ export function gatewayCommand(): Command {
       const log = createLogger({ service: 'gateway', level: config.log.level })
       process.exitCode = await runUntilSignal(log, (signal) => startGateway(config, { signal, log, configPath }))
     })
-  for (const subcommand of [checkCommand(), statusCommand(), ocmfCommand()]) command.addCommand(subcommand)
+  for (const subcommand of [checkCommand(), statusCommand(), ...gatewayActions(), ocmfCommand()]) command.addCommand(subcommand)
   return command
 }
 
@@ -62,7 +60,7 @@ function statusCommand(): Command {
     .description(
       'Show how a running gateway is: sources, EVSEs, what waits, what is wrong. Exit code 1 when it is not healthy.',
     )
-    .option('--url <url>', URL_HELP, DEFAULT_URL)
+    .option(...GATEWAY_URL)
     .option('--watch', 'again and again, until Ctrl-C')
     .option('--every <ms>', 'between looks with --watch', wholeNumber(100, 3_600_000), 1_000)
     .option('--json', 'as the gateway answers it')
@@ -87,14 +85,7 @@ type Status = Awaited<ReturnType<typeof readStatus>>
 
 async function readStatus(url: string) {
   const { parseGatewayStatus } = await import('../gateway/statusAnswer.ts')
-  let answer: unknown
-  try {
-    const response = await fetch(new URL('/v1/status', url), { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) })
-    answer = await response.json()
-  } catch (cause) {
-    throw new BackfeedError('GATEWAY_UNREACHABLE', `no gateway answers at ${url}`, { exitCode: ExitCode.usage, cause })
-  }
-  return parseGatewayStatus(answer)
+  return parseGatewayStatus(await gatewayAnswer(url, '/v1/status'))
 }
 
 async function shown(status: Status, options: StatusOptions): Promise<string> {

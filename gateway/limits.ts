@@ -8,3 +8,5 @@ export const MAX_CONTRACTS = 100_000
 export const MAX_GATEWAY_LANES = 64
 /** Problems that a status answer lists of one source: a fleet that lost its network has thousands, all alike. */
 export const MAX_LISTED_PROBLEMS = 100
+/** Entries of put-aside energy in one answer: an operator reads them, and asks by EVSE when there are more. */
+export const MAX_LISTED_WITHHELD = 1_000

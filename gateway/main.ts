@@ -5,6 +5,7 @@ import { StatusServer } from '../runtime/statusServer.ts'
 import type { GatewayConfig } from './config.ts'
 import { openCore } from './core.ts'
 import { clockStatus, deliveryStatus, meteringStatus } from './coreStatus.ts'
+import { operatorActions } from './operatorActions.ts'
 import { OutboxStatus } from './outboxStatus.ts'
 import { openSources, type Sources } from './sources.ts'
 import { type GatewayStatus, gatewayStatus, unhealthy } from './status.ts'
@@ -57,6 +58,7 @@ export async function startGateway(config: Readonly<GatewayConfig>, options: Gat
     paths: { health: '/health', status: '/v1/status' },
     problems: () => unhealthy(reports.map((source) => source.status())),
     status,
+    actions: operatorActions({ book, control: sources.control, names: tables.evses.map(({ name }) => name) }),
     refresh: () => {
       outbox.refreshMetrics()
       core.clockCheck?.refreshMetrics()
