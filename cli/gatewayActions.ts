@@ -24,7 +24,14 @@ const withheldSchema = z.object({
 
 /** What an operator may ask of a running gateway. */
 export function gatewayActions(): Command[] {
-  return [withheldCommand(), releaseCommand(), acceptRegisterCommand(), resetCommand(), hashPasswordCommand()]
+  return [
+    withheldCommand(),
+    releaseCommand(),
+    dismissCommand(),
+    acceptRegisterCommand(),
+    resetCommand(),
+    hashPasswordCommand(),
+  ]
 }
 
 function withheldCommand(): Command {
@@ -51,6 +58,20 @@ function releaseCommand(): Command {
     .action(async (evse: string, id: string, { url }: { url: string }) => {
       await gatewayAnswer(url, '/v1/withheld/release', { evse, id })
       say(`${evse} ${id} is released`)
+    })
+}
+
+function dismissCommand(): Command {
+  return new Command('dismiss')
+    .description(
+      'Take energy that was dealt with otherwise off the list of what is put aside. It is never signed then.',
+    )
+    .argument('<evse>', 'name of the EVSE')
+    .argument('<id>', 'as `withheld` lists it')
+    .option(...GATEWAY_URL)
+    .action(async (evse: string, id: string, { url }: { url: string }) => {
+      await gatewayAnswer(url, '/v1/withheld/dismiss', { evse, id })
+      say(`${evse} ${id} is dismissed`)
     })
 }
 
@@ -83,7 +104,9 @@ function hashPasswordCommand(): Command {
       const { hashPassword } = await import('../gateway/ocpp/passwords.ts')
       const parts: Buffer[] = []
       for await (const part of process.stdin as AsyncIterable<Buffer>) parts.push(part)
-      const password = Buffer.concat(parts).toString('utf8').replace(/\r?\n$/, '')
+      const password = Buffer.concat(parts)
+        .toString('utf8')
+        .replace(/\r?\n$/, '')
       if (password.length === 0) {
         throw new BackfeedError('USAGE', 'standard input holds no password', { exitCode: ExitCode.usage })
       }

@@ -28,7 +28,8 @@ export function gatewayCommand(): Command {
       const log = createLogger({ service: 'gateway', level: config.log.level })
       process.exitCode = await runUntilSignal(log, (signal) => startGateway(config, { signal, log, configPath }))
     })
-  for (const subcommand of [checkCommand(), statusCommand(), ...gatewayActions(), ocmfCommand()]) command.addCommand(subcommand)
+  for (const subcommand of [checkCommand(), statusCommand(), ...gatewayActions(), ocmfCommand()])
+    command.addCommand(subcommand)
   return command
 }
 

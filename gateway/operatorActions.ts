@@ -24,7 +24,11 @@ export interface ActionParts {
 }
 
 /** What an operator may ask of a running gateway, by path. What is refused carries a code of docs/gateway.md. */
-export function operatorActions({ book, control, names }: ActionParts): Record<string, (body: unknown) => Promise<unknown>> {
+export function operatorActions({
+  book,
+  control,
+  names,
+}: ActionParts): Record<string, (body: unknown) => Promise<unknown>> {
   const known = (name: string): string => {
     if (names.includes(name)) return name
     throw new BackfeedError('EVSE_UNKNOWN', `no EVSE is named ${name}`)
@@ -44,6 +48,11 @@ export function operatorActions({ book, control, names }: ActionParts): Record<s
     '/v1/withheld/release': async (body) => {
       const { evse, id } = parseConfig(oneGap, body, 'request')
       await book.releaseGap(known(evse), id)
+      return {}
+    },
+    '/v1/withheld/dismiss': async (body) => {
+      const { evse, id } = parseConfig(oneGap, body, 'request')
+      await book.dismiss(known(evse), id)
       return {}
     },
     '/v1/register/accept': async (body) => {

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { byNight } from '../support/nightly.ts'
+
+const CLI = fileURLToPath(new URL('../../cli/backfeed.ts', import.meta.url))
+
+interface Evening {
+  readonly ocpp: number
+  readonly mqtt: number
+  readonly periods: number
+  readonly kills: number
+  readonly brokerRestarts: number
+}
+
+/** A seed of its own each time: EVENING_SEED replays one. What fails prints how. */
+const seed = process.env.EVENING_SEED ?? String(Math.floor(Math.random() * 2 ** 32))
+
+async function playEvening({ ocpp, mqtt, periods, kills, brokerRestarts }: Evening): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'backfeed-test-'))
+  try {
+    const size = ['--ocpp', ocpp, '--mqtt', mqtt, '--periods', periods, '--kills', kills].map(String)
+    const parameters = ['devnet', 'evening', '--seed', seed, ...size, '--broker-restarts', String(brokerRestarts)]
+    const child = spawn(process.execPath, [CLI, ...parameters], {
+      env: { ...process.env, TMPDIR: folder },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let output = ''
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        output += text
+      })
+    }
+    const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
+    assert.equal(code, 0, `seed ${seed}: ${output}`)
+    assert.match(output, new RegExp(`${kills} kills of the gateway, ${brokerRestarts} restarts of the broker`), output)
+    assert.match(output, /Every watt-hour that was metered is credited once/, output)
+    assert.deepEqual(readdirSync(folder), [], 'nothing is left on disk')
+    for (const [, url] of output.matchAll(/(?:L1 node|gateway) at (http:\/\/[0-9.:]+)/g)) {
+      await assert.rejects(fetch(url!), `${url} still answers`)
+    }
+    return output
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+test('what an evening’s meters say is on L1 to the watt-hour, though the gateway is killed and links are cut', {
+  timeout: 600_000,
+}, async () => {
+  await playEvening({ ocpp: 12, mqtt: 12, periods: 3, kills: 2, brokerRestarts: 1 })
+})
+
+test('a full evening: 100 OCPP stations and 100 MQTT chargers', { timeout: 1_800_000, skip: byNight }, async () => {
+  const output = await playEvening({ ocpp: 100, mqtt: 100, periods: 8, kills: 5, brokerRestarts: 3 })
+  assert.match(output, /200 chargers/)
+})
