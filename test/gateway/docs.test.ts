@@ -42,7 +42,13 @@ test('every code of the edge is explained', () => {
 })
 
 test('the codes that troubleshooting of such systems names are explained', () => {
-  for (const code of ['ERR_AUTH_EXPIRED', 'ERR_DATA_INCONSISTENCY', 'THERMAL_LIMIT_REACHED', 'NONCE_TOO_LOW', 'PLC_LINK_DEGRADED']) {
+  for (const code of [
+    'ERR_AUTH_EXPIRED',
+    'ERR_DATA_INCONSISTENCY',
+    'THERMAL_LIMIT_REACHED',
+    'NONCE_TOO_LOW',
+    'PLC_LINK_DEGRADED',
+  ]) {
     assert.match(gatewayDoc, new RegExp(`^\\| .*\`${code}\`.* \\| .+ \\| .+ \\|$`, 'm'), code)
   }
 })
