@@ -9,7 +9,7 @@ import {
   type VtnScript,
   type VtnServer,
   type VtnServerSettings,
-} from '../../../../devnet/grid/vtnServer.ts'
+} from '../../../support/grid/vtnServer.ts'
 import { gridMetrics } from '../../../../gateway/grid/gridMetrics.ts'
 import { asksForDischarge } from '../../../../gateway/grid/model/gridEvent.ts'
 import type { GridSource } from '../../../../gateway/grid/model/gridSource.ts'

@@ -1,4 +1,4 @@
-import { escapeXml, SEP_NAMESPACE } from '../../gateway/grid/ieee20305/xml.ts'
+import { escapeXml, SEP_NAMESPACE } from '../../../gateway/grid/ieee20305/xml.ts'
 import type { ScriptedControl, ScriptedEvent, ScriptedPower, ScriptedProgram, ScriptedTariff } from './sepScript.ts'
 
 // IEEE 2030.5 representations by schema 2.1.0. Elements stand in the schema's order, which is by the alphabet within each type.
