@@ -1,5 +1,5 @@
 import type { AnsweredRecord, RecordClient } from '../../client/recordClient.ts'
-import { SubmitError } from '../../client/submitError.ts'
+import { type SubmitCode, SubmitError } from '../../client/submitError.ts'
 import { Outcome } from '../../protocol/outcome.ts'
 import { MAX_REQUEST_RECORDS, type ResultCode, resultName } from '../../protocol/wire.ts'
 import { describeError } from '../../runtime/errors.ts'
@@ -17,6 +17,14 @@ import { judgeAnswers } from './verdict.ts'
 const CAREFUL_MS = 600_000
 /** A record whose end the lane's clock has not reached is tried again this much after it: batches are dated a little late. */
 const AHEAD_MARGIN_MS = 5_000
+
+/** What may be the fault of one row among many: the request is taken apart. All else is the lane's, and the lane waits. */
+const IS_OF_ROWS: ReadonlySet<SubmitCode> = new Set(['UNVERIFIED', 'REJECTED', 'BAD_ANSWER'])
+
+/** Longer waits are looked at on the way. */
+const MAX_TIMER_MS = 600_000
+/** So many requests refused whole, and none answered between them, are not one row's fault: what answers there is no sequencer of the lane. */
+const REFUSED_BEFORE_FAULT = 3
 
 export interface LaneDeliverySettings {
   readonly lane: number
@@ -60,6 +68,8 @@ export class LaneDelivery {
   #notBeforeMs = 0
   #carefulUntilMs = 0
   #fault: EdgeProblem | undefined
+  /** Requests in a row. */
+  #refusedWhole = 0
   #timer: NodeJS.Timeout | undefined
   #filling: Promise<void> | undefined
   #again = false
@@ -110,7 +120,8 @@ export class LaneDelivery {
     await new Promise<void>((resolve) => setImmediate(resolve))
     this.#again = false
     const { signal } = this.#stopping
-    while (!signal.aborted && this.#requests.size < MAX_LANE_REQUESTS && this.#restMs(this.#notBeforeMs) <= 0) {
+    let lookedMs = this.#settings.monotonicMs()
+    while (!signal.aborted && this.#requests.size < MAX_LANE_REQUESTS && this.#notBeforeMs <= lookedMs) {
       let parts: Part[]
       try {
         parts = await this.#nextRequest()
@@ -129,8 +140,9 @@ export class LaneDelivery {
       this.#requests.add(request)
       // After a failure one request asks whether it is over; the others wait.
       if (this.#backoff.failures > 0) break
+      lookedMs = this.#settings.monotonicMs()
     }
-    this.#setTimer()
+    this.#setTimer(lookedMs)
   }
 
   async #nextRequest(): Promise<Part[]> {
@@ -169,7 +181,7 @@ export class LaneDelivery {
     } catch (error) {
       if (this.#stopping.signal.aborted) return
       metrics.requests.inc({ lane, outcome: error instanceof SubmitError ? error.code : 'FAULT' })
-      if (error instanceof SubmitError && error.code === 'UNVERIFIED') this.#disbelieve(parts, error)
+      if (error instanceof SubmitError && IS_OF_ROWS.has(error.code)) this.#isolate(parts, error)
       else this.#failed(error, 'the records were not answered')
       return
     }
@@ -220,7 +232,7 @@ export class LaneDelivery {
       return
     }
     if (verdicts[first] === 'UNPROVEN') {
-      this.#disbelieve([{ queue, rows }], new SubmitError('UNVERIFIED', 'there is no receipt', { fault: 'NO_RECEIPT' }))
+      this.#isolate([{ queue, rows }], new SubmitError('UNVERIFIED', 'there is no receipt', { fault: 'NO_RECEIPT' }))
       return
     }
     const { code } = answers[first]!
@@ -236,26 +248,33 @@ export class LaneDelivery {
     const settings = { firstMs: config.holdSeconds * 1_000, maxMs: config.maxHoldSeconds * 1_000, random }
     const backoff = old?.code === resultName(code) ? old.backoff : new Backoff(settings)
     const aheadMs = code === Outcome.MALFORMED ? spanEnd(row.row) * 1_000 - now() + AHEAD_MARGIN_MS : 0
-    const waitMs = aheadMs > 0 ? aheadMs : backoff.fail()
+    // A clock that ran far ahead: records of the right time come before this one, and must not wait for its date.
+    const waitMs = aheadMs > 0 ? Math.min(aheadMs, config.maxHoldSeconds * 1_000) : backoff.fail()
     const message = `${nameOf(queue)}: its record of ${spanText(row.row)} is ${resultName(code)}, and is tried again`
     if (old?.code !== resultName(code)) log.warn({ evse: nameOf(queue), code: resultName(code) }, message)
     const notBeforeMs = monotonicMs() + waitMs
     this.#trouble.set(queueName(queue), { queue, code: resultName(code), message, backoff, notBeforeMs, rows: 1 })
   }
 
-  /** The records stay. What came with others is tried alone, so that one EVSE's trouble does not hold up the others. */
-  #disbelieve(parts: readonly Part[], error: SubmitError): void {
+  /** The records stay. What came with others is tried alone, then in halves, so that one row does not hold up all the others. */
+  #isolate(parts: readonly Part[], error: SubmitError): void {
     const { config, lane, log, metrics, monotonicMs, nameOf, random, clients } = this.#settings
-    metrics.unverified.inc({ lane, fault: error.fault ?? 'NO_RECEIPT' })
-    log.error({ err: error, lane, code: 'RECEIPT_UNVERIFIED' }, 'an answer is not believed; the records are kept')
+    const isUnproven = error.code === 'UNVERIFIED'
+    const code = isUnproven ? 'RECEIPT_UNVERIFIED' : `SUBMIT_${error.code}`
+    if (isUnproven) metrics.unverified.inc({ lane, fault: error.fault ?? 'NO_RECEIPT' })
+    const what = isUnproven ? 'an answer is not believed' : 'a request was refused whole'
+    log.error({ err: error, lane, code }, `${what}; the records are kept`)
+    if (!isUnproven && ++this.#refusedWhole >= REFUSED_BEFORE_FAULT) {
+      this.#fault ??= { code, message: `lane ${lane}: whole requests are refused: ${describeError(error)}` }
+    }
     this.#client = (this.#client + 1) % clients.length
     for (const { queue, rows } of parts) {
       const old = this.#trouble.get(queueName(queue))
       const settings = { firstMs: config.firstDelaySeconds * 1_000, maxMs: config.maxHoldSeconds * 1_000, random }
-      const backoff = old?.code === 'RECEIPT_UNVERIFIED' ? old.backoff : new Backoff(settings)
+      const backoff = old?.code === code ? old.backoff : new Backoff(settings)
       this.#trouble.set(queueName(queue), {
         queue,
-        code: 'RECEIPT_UNVERIFIED',
+        code,
         message: `${nameOf(queue)}: ${error.message}`,
         backoff,
         notBeforeMs: monotonicMs() + backoff.fail(),
@@ -286,6 +305,7 @@ export class LaneDelivery {
     const { lane, log, now } = this.#settings
     if (this.#fault !== undefined) log.info({ lane }, 'records are answered again')
     this.#fault = undefined
+    this.#refusedWhole = 0
     this.#lastAnswerMs = now()
     this.#backoff.reset()
     this.#notBeforeMs = 0
@@ -295,13 +315,14 @@ export class LaneDelivery {
     return untilMs - this.#settings.monotonicMs()
   }
 
-  #setTimer(): void {
+  /** For whatever was not due at the last look, also when its time has come since: nothing else would wake it. */
+  #setTimer(lookedMs: number): void {
     clearTimeout(this.#timer)
     if (this.#stopping.signal.aborted) return
-    const rests = [this.#notBeforeMs, ...[...this.#trouble.values()].map(({ notBeforeMs }) => notBeforeMs)]
-      .map((untilMs) => this.#restMs(untilMs))
-      .filter((restMs) => restMs > 0)
-    if (rests.length > 0) this.#timer = setTimeout(() => this.wake(), Math.min(...rests, 600_000) + 1)
+    const waits = [this.#notBeforeMs, ...[...this.#trouble.values()].map(({ notBeforeMs }) => notBeforeMs)]
+      .filter((untilMs) => untilMs > lookedMs)
+      .map((untilMs) => Math.max(0, this.#restMs(untilMs)))
+    if (waits.length > 0) this.#timer = setTimeout(() => this.wake(), Math.min(...waits, MAX_TIMER_MS) + 1)
   }
 }
 

@@ -27,7 +27,11 @@ interface Rig extends AsyncDisposable {
   readonly names: () => string[]
 }
 
-async function openRig(clients: readonly RecordClient[], config: Partial<DeliveryConfig> = {}): Promise<Rig> {
+async function openRig(
+  clients: readonly RecordClient[],
+  config: Partial<DeliveryConfig> = {},
+  monotonicMs = (): number => performance.now(),
+): Promise<Rig> {
   const folder = await temporaryFolder()
   const store = await openEdgeStore(folder.path, OWNER)
   const clock = { ms: (FIRST_INTERVAL + 60_000) * 15_000 }
@@ -43,7 +47,7 @@ async function openRig(clients: readonly RecordClient[], config: Partial<Deliver
     clients: new Map([[0, clients]]),
     config: deliveryConfigSchema.parse({ ...QUICK, ...config }),
     now: () => clock.ms,
-    monotonicMs: () => performance.now(),
+    monotonicMs,
     log: silentLogger(),
     metrics: metrics(),
   })
@@ -224,6 +228,65 @@ test('an answer that is not believed of a mixed request stops only whose rows it
   assert.deepEqual(new Set(rig.answered.map(({ row }) => row[3])), new Set([2, 3]))
   isHonest = true
   await rig.until(3)
+})
+
+test('a row for which whole requests are refused stops nobody else, and not the rows before it', async () => {
+  for (const code of ['REJECTED', 'BAD_ANSWER'] as const) {
+    const model = new ModelSequencer()
+    const inner = model.client()
+    const isBad = (rows: Uint8Array, at: number): boolean => rows[at * 88 + 3] === 1 && rows[at * 88 + 24] === 6
+    const strict: RecordClient = {
+      ...inner,
+      submit: async (request) => {
+        const count = request.rows.length / 88
+        if (Array.from({ length: count }, (_, i) => i).some((i) => isBad(request.rows, i)))
+          throw new SubmitError(code, 'one of them cannot be read')
+        return inner.submit(request)
+      },
+    }
+    await using rig = await openRig([strict])
+    const rows = [1, 2, 3].flatMap((evse) => Array.from({ length: 10 }, (_, i) => unsignedRow(evse, i)))
+    await rig.box.put(rows)
+    // All ten of two EVSEs, and the five before the bad one.
+    await rig.until(25)
+    assert.ok(rig.names().every((name) => name === 'SETTLED'))
+    assert.equal(rig.box.figures().waitingRows, 5)
+    assert.equal(rig.delivery.problems().at(-1)?.code, `SUBMIT_${code}`)
+  }
+})
+
+test('where nothing but refusals comes back the lane itself is told as broken', async () => {
+  const stranger: RecordClient = {
+    ...new ModelSequencer().client(),
+    submit: () => Promise.reject(new SubmitError('REJECTED', 'HTTP 404')),
+  }
+  await using rig = await openRig([stranger])
+  await rig.box.put([1, 2].map((evse) => unsignedRow(evse, 1)))
+  const isTold = (): boolean => rig.delivery.problems().some(({ evse }) => evse === undefined)
+  while (!isTold()) await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(rig.delivery.problems()[0]?.code, 'SUBMIT_REJECTED')
+})
+
+test('a wait that ends between two looks at the clock is not forgotten', async () => {
+  const model = new ModelSequencer()
+  model.refuse = () => (model.requests.length < 30 ? Outcome.UNKNOWN_EVSE : undefined)
+  let steadyMs = 0
+  await using rig = await openRig([model.client()], {}, () => (steadyMs += 0.4))
+  await rig.box.put([unsignedRow(1, 1)])
+  await rig.until(1)
+  assert.deepEqual(rig.names(), ['SETTLED'])
+})
+
+test('a record dated far ahead does not keep those of the right time waiting for its date', async () => {
+  const model = new ModelSequencer()
+  const isAhead = ({ start }: { start: number }): boolean => start >= FIRST_INTERVAL + 60 * 2_000
+  model.refuse = (record) => (isAhead(record) ? Outcome.MALFORMED : undefined)
+  await using rig = await openRig([model.client()])
+  await rig.box.put([unsignedRow(1, 2_000)])
+  while (model.requests.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  await rig.box.put([unsignedRow(1, 1)])
+  await rig.until(1)
+  assert.deepEqual(rig.names(), ['SETTLED'])
 })
 
 test('another address takes over while the first does not answer', async () => {
