@@ -18,14 +18,14 @@ export interface LaneOnL1 {
   /** What each was worth. */
   readonly amounts: readonly number[]
   /** What became of the forced queue's entries, as far as batches took them. */
-  readonly forced: readonly { readonly outcome: Outcome; readonly amountMicro: number }[]
+  readonly forced: readonly { readonly record: Uint8Array; readonly outcome: Outcome; readonly amountMicro: number }[]
   readonly batches: readonly { readonly batch: DerivedBatch; readonly chunks: readonly Chunk[] }[]
   /** After the newest live batch. */
   readonly state: LaneState
 }
 
 /** The lane by L1 alone: rows in order, what each was worth, and every root computed again. Every row must settle. */
-export async function readLane(lane: TestLane): Promise<LaneOnL1> {
+export async function readLane(lane: TestLane, beaconUrl = lane.anvil.url): Promise<LaneOnL1> {
   const { client, contracts } = lane
   const head = await client.getBlock()
   const deriver = new LaneDeriver({ client, contracts, lane: lane.lane })
@@ -34,7 +34,7 @@ export async function readLane(lane: TestLane): Promise<LaneOnL1> {
   await view.catchUp(head)
   const queue = new ForcedView({ client, contracts, lane: lane.lane })
   await queue.catchUp(head)
-  const beacon = beaconSource({ url: lane.anvil.url, blockId: 'number', secondsPerSlot: 12, timeoutMs: 30_000 })
+  const beacon = beaconSource({ url: beaconUrl, blockId: 'number', secondsPerSlot: 12, timeoutMs: 30_000 })
   const state = new LaneState()
   const rows: Buffer[] = []
   const amounts: number[] = []
@@ -50,7 +50,7 @@ export async function readLane(lane: TestLane): Promise<LaneOnL1> {
     batches.push({ batch, chunks })
     for (const { record } of queue.slice(batch.header.forcedStart, batch.header.forcedEnd)) {
       const outcome = settlement.settleForced(record, 0)
-      forced.push({ outcome, amountMicro: outcome === Outcome.SETTLED ? settlement.amountMicro : 0 })
+      forced.push({ record, outcome, amountMicro: outcome === Outcome.SETTLED ? settlement.amountMicro : 0 })
     }
     for (const { body } of chunks.slice(batch.header.forcedChunks)) {
       for (let at = 0; at < body.length; at += SIGNED_RECORD_BYTES) {
