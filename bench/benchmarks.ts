@@ -1,6 +1,7 @@
 import { batchBuild } from './batchBuild.ts'
 import { blsHttpBinary } from './bls.ts'
 import type { Benchmark } from './benchmark.ts'
+import { gateway } from './gateway.ts'
 import { insteadL1 } from './instead/onePerTransaction.ts'
 import { insteadPostgres } from './instead/postgresInline.ts'
 import { latency } from './latency.ts'
@@ -23,6 +24,7 @@ export const benchmarks: readonly Benchmark[] = [
   restart,
   restartSnapshot,
   latency,
+  gateway,
   insteadL1,
   insteadPostgres,
 ]
