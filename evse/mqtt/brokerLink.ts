@@ -203,6 +203,9 @@ export class BrokerLink {
   #connected(): void {
     const connection = ++this.#connection
     const { subscriptions, onUp, log } = this.#settings
+    // Small messages must not wait for acknowledgements of the ones before (Nagle): a peer may take 40 ms for those.
+    const stream = this.#client.stream as { setNoDelay?: (isOn: boolean) => void }
+    stream.setNoDelay?.(true)
     this.#goodTimer = setTimeout(() => this.#setPeriod(FIRST_RECONNECT_MS), GOOD_CONNECTION_MS)
     const up = (): void => {
       if (connection !== this.#connection || this.#isClosed) return
