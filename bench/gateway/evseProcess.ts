@@ -113,7 +113,10 @@ class Evse {
 
   #until(holds: (watts: number) => boolean): Promise<number> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`no command came, the limit is ${this.#limitW} W`)), COMMAND_TIMEOUT_MS)
+      const timer = setTimeout(
+        () => reject(new Error(`no command came, the limit is ${this.#limitW} W`)),
+        COMMAND_TIMEOUT_MS,
+      )
       const settle = (atMs: number): void => {
         clearTimeout(timer)
         resolve(atMs)

@@ -5,7 +5,6 @@ import { devnetAccounts } from '../../devnet/accounts.ts'
 import { GatewayProcess } from '../../devnet/evening/gatewayProcess.ts'
 import { GatewayView } from '../../devnet/evening/gatewayView.ts'
 import { seededEvseSigner } from '../../devnet/evseSigner.ts'
-import { startVtnServer } from '../../devnet/grid/vtnServer.ts'
 import { freePort, startL1Node } from '../../devnet/l1Node.ts'
 import { PricePublisher } from '../../devnet/pricePublisher.ts'
 import type { Scenario } from '../../devnet/scenario.ts'
@@ -17,6 +16,7 @@ import { PERIOD_SECONDS } from '../../protocol/limits.ts'
 import { type BenchBroker, startBenchBroker } from './broker.ts'
 import { evseName, STATION_PASSWORD, stationName, tokenOf, writeSiteFiles } from './siteFiles.ts'
 import type { StationsTarget } from './stationProcess.ts'
+import { startUtility } from './utility.ts'
 
 /** A real gateway on a devnet of real time, and everything that it talks to but its EVSEs. */
 export interface Site extends AsyncDisposable {
@@ -34,6 +34,8 @@ export interface Site extends AsyncDisposable {
 const SEED = 'bench'
 const FUNDING_MICRO = 1_000_000_000n
 const PRICE_NANO = 250_000
+/** Of each EVSE. */
+const WANTED_W = 6_000
 /** Prices are set in runs; two hours are more than any run takes. */
 const PERIODS = 8
 /** The devnet's chain makes no blocks by itself, and records wait for its clock. */
@@ -82,9 +84,7 @@ export async function openSite({ evses, watched }: { evses: number; watched: num
     }),
   )
   const broker = opened.use(await startBenchBroker(folder))
-  const vtn = opened.use(
-    await startVtnServer({ script: { programs: [{ id: 'p1', programName: 'V2G' }], events: [event()] } }),
-  )
+  const utility = opened.use(await startUtility(WANTED_W))
   const [ocppPort, httpPort] = [await freePort(), await freePort()]
   const configPath = await writeSiteFiles({
     folder,
@@ -96,7 +96,7 @@ export async function openSite({ evses, watched }: { evses: number; watched: num
     contracts,
     sequencers: [sequencer.multiaddrs[0]!, sequencer.url],
     brokerUrl: broker.url,
-    vtnUrl: vtn.url,
+    vtnUrl: utility.url,
     ocppPort,
     httpPort,
   })
@@ -142,18 +142,5 @@ function scenarioOf(count: number): Scenario {
     tariff: devnetTariff,
     prices: [{ firstPeriod, nano: Array<number>(PERIODS).fill(PRICE_NANO) }],
     steps: [],
-  }
-}
-
-/** All of the fleet is to feed in, for the hours around now. */
-function event(): Record<string, unknown> {
-  return {
-    id: 'peak',
-    objectType: 'EVENT',
-    programID: 'p1',
-    createdDateTime: new Date(Date.now() - 7_200_000).toISOString(),
-    intervalPeriod: { start: new Date(Date.now() - 3_600_000).toISOString(), duration: 'PT4H' },
-    payloadDescriptors: [{ objectType: 'EVENT_PAYLOAD_DESCRIPTOR', payloadType: 'DISPATCH_SETPOINT', units: 'KW' }],
-    intervals: [{ id: 0, payloads: [{ type: 'DISPATCH_SETPOINT', values: [6] }] }],
   }
 }
