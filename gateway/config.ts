@@ -35,7 +35,7 @@ export const gatewayConfigSchema = z.strictObject({
   sequencers: z
     .array(
       z.strictObject({
-        lane: z.number().int().min(0).max(0xffffffff),
+        lane: z.number().int().min(0).max(0xffffffff).describe('On the rollup; each once.'),
         addresses: z
           .array(sequencerAddressSchema)
           .min(1)

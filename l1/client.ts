@@ -7,16 +7,30 @@ import { l1Error } from './errors.ts'
 
 /** `[l1]` of every service's configuration. */
 export const l1ConfigSchema = z.strictObject({
-  /** JSON-RPC over HTTP. */
-  rpcUrl: z.url().default('http://127.0.0.1:8545'),
-  /** Of one request, milliseconds. */
-  timeoutMs: z.number().int().min(100).max(120_000).default(30_000),
-  /** Further attempts of one request after a transport fault; 0: none. Loops above retry for as long as it takes. */
-  retryCount: z.number().int().min(0).max(10).default(2),
-  /** Before the first further attempt, milliseconds; doubles. */
-  retryDelayMs: z.number().int().min(10).max(10_000).default(150),
-  /** If given, another chain is refused: guards against a wrong URL. */
-  chainId: z.number().int().positive().optional(),
+  rpcUrl: z.url().default('http://127.0.0.1:8545').describe('JSON-RPC over HTTP.'),
+  timeoutMs: z.number().int().min(100).max(120_000).default(30_000).describe('Of one request, milliseconds.'),
+  retryCount: z
+    .number()
+    .int()
+    .min(0)
+    .max(10)
+    .default(2)
+    .describe(
+      'Further attempts of one request after a transport fault; 0: none. Loops above retry for as long as it takes.',
+    ),
+  retryDelayMs: z
+    .number()
+    .int()
+    .min(10)
+    .max(10_000)
+    .default(150)
+    .describe('Before the first further attempt, milliseconds; doubles.'),
+  chainId: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .describe('If given, another chain is refused: guards against a wrong URL.'),
 })
 export type L1Config = z.infer<typeof l1ConfigSchema>
 

@@ -18,7 +18,6 @@ export const contractsConfigSchema = z.strictObject({
   court: address,
   promises: address,
   token: address,
-  /** Where to begin reading events. */
-  deployedAtBlock: z.number().int().nonnegative(),
+  deployedAtBlock: z.number().int().nonnegative().describe('Where to begin reading events.'),
 })
 export type Contracts = z.infer<typeof contractsConfigSchema>

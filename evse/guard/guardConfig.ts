@@ -39,7 +39,7 @@ const thermalSchema = z
         'Discharge comes back once it is this much under maxC, °C: a temperature that hovers at the limit must not switch.',
       ),
     steps: z
-      .array(z.strictObject({ aboveC: celsius, share }))
+      .array(z.strictObject({ aboveC: celsius.describe('°C.'), share: share.describe('Of rated power.') }))
       .max(16)
       .default([
         { aboveC: 40, share: 0.75 },

@@ -10,11 +10,17 @@ const overrides = z.record(z.string(), z.unknown())
 export const controlConfigSchema = z.strictObject({
   guard: guardConfigSchema.prefault({}).describe('Limits of every EVSE.'),
   bySource: z
-    .strictObject({ mqtt: overrides.optional(), modbus: overrides.optional(), ocpp: overrides.optional() })
+    .strictObject({
+      mqtt: overrides.optional().describe('Keys of `guard` for EVSEs whose telemetry comes by MQTT.'),
+      modbus: overrides.optional().describe('… by Modbus.'),
+      ocpp: overrides
+        .optional()
+        .describe(
+          '… by OCPP, which has no message that is fast enough for 200 ms: telemetry.staleMs must be given here or for the EVSE.',
+        ),
+    })
     .default({})
-    .describe(
-      'Limits of all EVSEs whose telemetry comes this way, over `guard`. OCPP has no message that is fast enough for 200 ms: for ocpp telemetry.staleMs must be given here or for the EVSE.',
-    ),
+    .describe('Limits of all EVSEs whose telemetry comes this way, over `guard`.'),
   evses: z.record(z.string(), overrides).default({}).describe('Limits of single EVSEs by name, over both.'),
   commandTimeoutMs: z
     .number()

@@ -51,13 +51,16 @@ const registerSchema = z
       .min(0)
       .max(65_535)
       .describe('As in the request, from 0. (Manuals’ 40001 is address 0 of function 3.)'),
-    type: z.enum(REGISTER_TYPES).default('u16'),
+    type: z
+      .enum(REGISTER_TYPES)
+      .default('u16')
+      .describe('One of u16, i16, u32, i32, f32; those of 32 bits take two registers.'),
     wordOrder: z.enum(['big', 'little']).default('big').describe('big: the more significant register first.'),
     scale: z
       .number()
       .default(1)
       .describe('Value × scale + offset is in the quantity’s unit; −1 turns a power that counts into the car.'),
-    offset: z.number().default(0),
+    offset: z.number().default(0).describe('In the quantity’s unit.'),
     min: z.number().optional().describe('Less is not plausible. Default by quantity; temperature 0 °C.'),
     max: z.number().optional().describe('More is not plausible. Default by quantity; temperature 150 °C.'),
     stuckMs: z
@@ -84,8 +87,8 @@ const registerSchema = z
 const deviceSchema = z
   .strictObject({
     name: z.string().min(1).describe('In logs, metrics and status.'),
-    host: z.string().min(1),
-    port: z.number().int().min(1).max(65_535).default(502),
+    host: z.string().min(1).describe('Name or address.'),
+    port: z.number().int().min(1).max(65_535).default(502).describe('TCP.'),
     unitId: z.number().int().min(0).max(255).default(1).describe('Behind a bridge to serial lines: which device.'),
     pollMs: z
       .number()

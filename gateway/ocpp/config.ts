@@ -16,19 +16,19 @@ const securityProfile = z.union([z.literal(1), z.literal(2), z.literal(3)])
 const stationId = z.string().regex(/^[A-Za-z0-9*\-_=:+|@.]{1,48}$/, 'an identifierString of at most 48 characters')
 
 const variableSchema = z.strictObject({
-  component: z.string().min(1).max(50),
+  component: z.string().min(1).max(50).describe('As the station names it, such as SampledDataCtrlr.'),
   instance: z.string().max(50).optional().describe('Of the component.'),
   variable: z
     .string()
     .min(1)
     .max(50)
     .describe('OCPP 1.6 has configuration keys alone: this is the key, the component is not sent.'),
-  variableInstance: z.string().max(50).optional(),
-  value: z.string().max(1_000),
+  variableInstance: z.string().max(50).optional().describe('Of the variable.'),
+  value: z.string().max(1_000).describe('As text.'),
 })
 
 const stationSchema = z.strictObject({
-  id: stationId,
+  id: stationId.describe('The last part of its URL, the name of its basic auth and the CN of its certificate.'),
   securityProfile: securityProfile
     .optional()
     .describe('Default: that of the section. A station of profile 1 or 2 may also come by TLS.'),

@@ -8,25 +8,55 @@ const GWEI = 1_000_000_000
 
 /** `[transactions]` of the services that post. Fees in gwei. */
 export const txConfigSchema = z.strictObject({
-  finality: finalitySchema.default({ kind: 'tag', tag: 'finalized' }),
-  /** Between looks at L1 when nothing calls for one, milliseconds. */
-  pollMs: z.number().int().min(10).max(60_000).default(4_000),
-  /** An unmined offer is replaced after this, milliseconds. Default three slots. */
-  stuckMs: z.number().int().min(100).max(3_600_000).default(36_000),
-  rebroadcastMs: z.number().int().min(100).max(3_600_000).default(30_000),
-  foreignNonceBlocks: z.number().int().min(0).max(1_000).default(2),
-  maxFeeGwei: z.number().positive().default(500),
-  maxPriorityFeeGwei: z.number().positive().default(50),
-  maxBlobFeeGwei: z.number().positive().default(1_000),
-  minPriorityFeeGwei: z.number().nonnegative().default(0.01),
-  /** Added to an estimate: 2 500 is a quarter. */
-  gasMarginBps: z.number().int().min(0).max(20_000).default(2_500),
-  /** Sent and not mined at a time: pools hold at most 16 blob transactions of an account. */
-  maxInFlight: z.number().int().min(1).max(16).default(8),
-  /** Waiting to be sent; more are refused. */
-  maxQueued: z.number().int().min(1).max(10_000).default(64),
-  /** Alarm below this, ether; 0: no alarm. */
-  lowBalanceEther: z.number().nonnegative().default(0.5),
+  finality: finalitySchema.default({ kind: 'tag', tag: 'finalized' }).describe('When a block counts as final.'),
+  pollMs: z
+    .number()
+    .int()
+    .min(10)
+    .max(60_000)
+    .default(4_000)
+    .describe('Between looks at L1 when nothing calls for one, milliseconds.'),
+  stuckMs: z
+    .number()
+    .int()
+    .min(100)
+    .max(3_600_000)
+    .default(36_000)
+    .describe('An unmined offer is replaced after this, milliseconds. Default three slots.'),
+  rebroadcastMs: z
+    .number()
+    .int()
+    .min(100)
+    .max(3_600_000)
+    .default(30_000)
+    .describe('An offer under way is sent to the node again this often, in case it forgot, milliseconds.'),
+  foreignNonceBlocks: z
+    .number()
+    .int()
+    .min(0)
+    .max(1_000)
+    .default(2)
+    .describe('Blocks for which a nonce must stay taken by somebody else before the transaction gets a new one.'),
+  maxFeeGwei: z.number().positive().default(500).describe('Most that is offered for gas.'),
+  maxPriorityFeeGwei: z.number().positive().default(50).describe('Most of it for the block’s builder.'),
+  maxBlobFeeGwei: z.number().positive().default(1_000).describe('Most that is offered for blob gas.'),
+  minPriorityFeeGwei: z.number().nonnegative().default(0.01).describe('Least for the block’s builder.'),
+  gasMarginBps: z
+    .number()
+    .int()
+    .min(0)
+    .max(20_000)
+    .default(2_500)
+    .describe('Added to an estimate: 2 500 is a quarter.'),
+  maxInFlight: z
+    .number()
+    .int()
+    .min(1)
+    .max(16)
+    .default(8)
+    .describe('Sent and not mined at a time: pools hold at most 16 blob transactions of an account.'),
+  maxQueued: z.number().int().min(1).max(10_000).default(64).describe('Waiting to be sent; more are refused.'),
+  lowBalanceEther: z.number().nonnegative().default(0.5).describe('Alarm below this, ether; 0: no alarm.'),
 })
 export type TxConfig = z.infer<typeof txConfigSchema>
 

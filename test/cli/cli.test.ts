@@ -58,7 +58,7 @@ test('every command and option says what it is', () => {
   const program = buildProgram()
   assert.deepEqual(
     program.commands.map((command) => command.name()),
-    ['devnet', 'sequencer', 'prover', 'gateway', 'bridge', 'receipt', 'admin', 'bench'],
+    ['devnet', 'sequencer', 'prover', 'evse', 'gateway', 'bridge', 'receipt', 'admin', 'bench'],
   )
   check(program)
 })

@@ -7,33 +7,44 @@ import { isTimeZone } from './zonedTime.ts'
 /** One of `[[grid.feeds]]`: prices in a CSV file, or in a CSV text that an HTTP server gives out. */
 export const feedConfigSchema = z
   .strictObject({
-    name: sourceNameSchema,
-    /** A file, read anew when it changes. Either this or `url`. */
-    file: z.string().min(1).optional(),
-    /** https, or http on this machine. Asked every `pollSeconds`. */
-    url: z.url({ protocol: /^https?$/ }).optional(),
-    /** Sent as `Authorization` by `url`; the file holds the whole value. */
-    authorizationFile: z.string().min(1).optional(),
-    /** Heading of the column of times. */
-    timeColumn: z.string().min(1),
-    /** Heading of the column of prices, decimal. Negative: no event. */
-    priceColumn: z.string().min(1),
-    /** `iso`, `mdy` (7/1/2026 17:00), `dmy`, `epoch` (seconds). */
-    timeFormat: z.enum(TIME_FORMATS).default('iso'),
-    /** Of times without an offset: an IANA name. With daylight saving only if the feed's clock has it. */
-    timeZone: z.string().refine(isTimeZone, 'no time zone of this platform').default('UTC'),
-    /** What the price is for: $/kWh, $/MWh, $/Wh. */
-    unit: z.enum(PRICE_UNITS).default('kWh'),
-    /** Which end of the interval a row's time names. Wrong by an hour, it pays every hour the price of its neighbour. */
-    stamp: z.enum(['beginning', 'ending']),
-    /** Length of a row's interval, minutes. */
-    intervalMinutes: z.number().int().min(1).max(1_440).default(60),
-    /** Between looks, seconds. */
-    pollSeconds: z.number().int().min(1).max(86_400).default(300),
-    /** Without an answer for so long the source counts as down, seconds. */
-    staleSeconds: z.number().int().min(10).max(604_800).default(7_200),
-    /** Of one request, milliseconds. */
-    timeoutMs: z.number().int().min(100).max(120_000).default(30_000),
+    name: sourceNameSchema.describe('Unique among the sources of the grid.'),
+    file: z.string().min(1).optional().describe('A file, read anew when it changes. Either this or `url`.'),
+    url: z
+      .url({ protocol: /^https?$/ })
+      .optional()
+      .describe('https, or http on this machine. Asked every `pollSeconds`.'),
+    authorizationFile: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Sent as `Authorization` by `url`; the file holds the whole value.'),
+    timeColumn: z.string().min(1).describe('Heading of the column of times.'),
+    priceColumn: z.string().min(1).describe('Heading of the column of prices, decimal. Negative: no event.'),
+    timeFormat: z
+      .enum(TIME_FORMATS)
+      .default('iso')
+      .describe('`iso`, `mdy` (7/1/2026 17:00), `dmy`, `epoch` (seconds).'),
+    timeZone: z
+      .string()
+      .refine(isTimeZone, 'no time zone of this platform')
+      .default('UTC')
+      .describe("Of times without an offset: an IANA name. With daylight saving only if the feed's clock has it."),
+    unit: z.enum(PRICE_UNITS).default('kWh').describe('What the price is for: $/kWh, $/MWh, $/Wh.'),
+    stamp: z
+      .enum(['beginning', 'ending'])
+      .describe(
+        "Which end of the interval a row's time names. Wrong by an hour, it pays every hour the price of its neighbour.",
+      ),
+    intervalMinutes: z.number().int().min(1).max(1_440).default(60).describe("Length of a row's interval, minutes."),
+    pollSeconds: z.number().int().min(1).max(86_400).default(300).describe('Between looks, seconds.'),
+    staleSeconds: z
+      .number()
+      .int()
+      .min(10)
+      .max(604_800)
+      .default(7_200)
+      .describe('Without an answer for so long the source counts as down, seconds.'),
+    timeoutMs: z.number().int().min(100).max(120_000).default(30_000).describe('Of one request, milliseconds.'),
   })
   .refine(({ file, url }) => (file === undefined) !== (url === undefined), 'give either file or url')
 export type FeedConfig = z.infer<typeof feedConfigSchema>

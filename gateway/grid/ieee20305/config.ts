@@ -5,46 +5,88 @@ import { FlowDirection } from './pricing.ts'
 /** One of `[[grid.ieee20305]]`: a utility's IEEE 2030.5 server. */
 export const ieee20305ConfigSchema = z
   .strictObject({
-    name: sourceNameSchema,
-    /** Where DeviceCapability is: `https://utility.example/dcap`. http: this machine alone. */
-    url: z.url({ protocol: /^https?$/ }),
-    /** Our certificate, PEM; the device's identity (LFDI, SFDI) is its SHA-256. Read anew at every poll. */
-    certFile: z.string().min(1).optional(),
-    /** Its key, PEM, mode 600. */
-    keyFile: z.string().min(1).optional(),
-    /** Certificates that the server's must lead to, PEM. */
-    caFile: z.string().min(1).optional(),
-    /** OpenSSL's cipher list. Absent: Node's. The standard's suite: `ECDHE-ECDSA-AES128-CCM8:@SECLEVEL=0`. */
-    ciphers: z.string().min(1).optional(),
-    /** Whether the server's certificate must carry its host name. False for servers with device certificates, which name none. */
-    checkServerName: z.boolean().default(true),
-    /** Of a device without certificate, 40 hex digits: for http. */
+    name: sourceNameSchema.describe('Unique among the sources of the grid.'),
+    url: z
+      .url({ protocol: /^https?$/ })
+      .describe('Where DeviceCapability is: `https://utility.example/dcap`. http: this machine alone.'),
+    certFile: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("Our certificate, PEM; the device's identity (LFDI, SFDI) is its SHA-256. Read anew at every poll."),
+    keyFile: z.string().min(1).optional().describe('Its key, PEM, mode 600.'),
+    caFile: z.string().min(1).optional().describe("Certificates that the server's must lead to, PEM."),
+    ciphers: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("OpenSSL's cipher list. Absent: Node's. The standard's suite: `ECDHE-ECDSA-AES128-CCM8:@SECLEVEL=0`."),
+    checkServerName: z
+      .boolean()
+      .default(true)
+      .describe(
+        "Whether the server's certificate must carry its host name. False for servers with device certificates, which name none.",
+      ),
     lfdi: z
       .string()
       .regex(/^[0-9a-fA-F]{40}$/)
       .transform((text) => text.toUpperCase())
-      .optional(),
-    /** Kinds of device that events may be addressed to, hex bitmap (DeviceCategoryType). Default: electric vehicle and EVSE. */
+      .optional()
+      .describe('Of a device without certificate, 40 hex digits: for http.'),
     deviceCategory: z
       .string()
       .regex(/^[0-9a-fA-F]{1,8}$/)
-      .default('00030000'),
-    /** Of prices that are used: `reverse` pays for energy into the grid, `forward` charges for energy out of it. */
-    priceDirection: z.enum(['reverse', 'forward']).default('reverse'),
-    /** ISO 4217 number of the settlement token's currency; tariffs in others are not used. Default: US dollar. */
-    currency: z.number().int().min(0).max(999).default(840),
-    /** Of resources without a pollRate, as lists of events are, seconds. */
-    pollSeconds: z.number().int().min(1).max(86_400).default(60),
-    /** Polls come no faster, whatever the server's pollRate says, seconds. */
-    minPollSeconds: z.number().int().min(1).max(86_400).default(10),
-    /** And no slower, seconds. */
-    maxPollSeconds: z.number().int().min(1).max(86_400).default(3_600),
-    /** Without an answer for so long the source counts as down, seconds. */
-    staleSeconds: z.number().int().min(10).max(604_800).default(1_800),
-    /** The server's clock may be off ours by so much before it is told (`GRID_CLOCK_OFF`), seconds. Events follow the server's clock. */
-    clockToleranceSeconds: z.number().int().min(1).max(3_600).default(5),
-    /** Of one request, milliseconds. */
-    timeoutMs: z.number().int().min(100).max(120_000).default(30_000),
+      .default('00030000')
+      .describe(
+        'Kinds of device that events may be addressed to, hex bitmap (DeviceCategoryType). Default: electric vehicle and EVSE.',
+      ),
+    priceDirection: z
+      .enum(['reverse', 'forward'])
+      .default('reverse')
+      .describe(
+        'Of prices that are used: `reverse` pays for energy into the grid, `forward` charges for energy out of it.',
+      ),
+    currency: z
+      .number()
+      .int()
+      .min(0)
+      .max(999)
+      .default(840)
+      .describe(
+        "ISO 4217 number of the settlement token's currency; tariffs in others are not used. Default: US dollar.",
+      ),
+    pollSeconds: z
+      .number()
+      .int()
+      .min(1)
+      .max(86_400)
+      .default(60)
+      .describe('Of resources without a pollRate, as lists of events are, seconds.'),
+    minPollSeconds: z
+      .number()
+      .int()
+      .min(1)
+      .max(86_400)
+      .default(10)
+      .describe("Polls come no faster, whatever the server's pollRate says, seconds."),
+    maxPollSeconds: z.number().int().min(1).max(86_400).default(3_600).describe('And no slower, seconds.'),
+    staleSeconds: z
+      .number()
+      .int()
+      .min(10)
+      .max(604_800)
+      .default(1_800)
+      .describe('Without an answer for so long the source counts as down, seconds.'),
+    clockToleranceSeconds: z
+      .number()
+      .int()
+      .min(1)
+      .max(3_600)
+      .default(5)
+      .describe(
+        "The server's clock may be off ours by so much before it is told (`GRID_CLOCK_OFF`), seconds. Events follow the server's clock.",
+      ),
+    timeoutMs: z.number().int().min(100).max(120_000).default(30_000).describe('Of one request, milliseconds.'),
   })
   .refine(
     ({ url, certFile, keyFile, caFile }) =>
