@@ -1,3 +1,4 @@
+import type { AnsweredRecord } from './recordClient.ts'
 import type { ReceiptFault } from './receiptVerifier.ts'
 
 export type SubmitCode =
@@ -22,6 +23,8 @@ export class SubmitError extends Error {
   readonly retryable: boolean
   /** How long to wait before. */
   readonly retryAfterMs: number
+  /** In the order of the rows: what is known of some of them all the same. Undefined: nothing of any. */
+  answered: readonly (AnsweredRecord | undefined)[] | undefined
   /** With UNVERIFIED. */
   readonly fault: ReceiptFault | undefined
 

@@ -181,6 +181,7 @@ export class LaneDelivery {
     } catch (error) {
       if (this.#stopping.signal.aborted) return
       metrics.requests.inc({ lane, outcome: error instanceof SubmitError ? error.code : 'FAULT' })
+      if (error instanceof SubmitError && (await this.#takeSome(parts, error))) return
       if (error instanceof SubmitError && IS_OF_ROWS.has(error.code)) this.#isolate(parts, error)
       else this.#failed(error, 'the records were not answered')
       return
@@ -214,6 +215,30 @@ export class LaneDelivery {
         log.warn({ lane, err: error, target: this.#client }, 'another sequencer address of the lane is tried')
       }
     }
+  }
+
+  /** A part of the answers is here: whose rows they are need not wait for the others. True when that is all there is to do. */
+  async #takeSome(parts: readonly Part[], { answered = [], code }: SubmitError): Promise<boolean> {
+    if (!answered.some((answer) => answer !== undefined)) return false
+    try {
+      let at = 0
+      for (const { queue, rows } of parts) {
+        const of = answered.slice(at, at + rows.length)
+        at += rows.length
+        const known = rows.filter((_, i) => of[i] !== undefined)
+        if (known.length > 0)
+          await this.#take(
+            queue,
+            known,
+            of.filter((answer) => answer !== undefined),
+          )
+      }
+    } catch (error) {
+      this.#failed(error, 'answers could not be stored')
+      return true
+    }
+    if (code === 'NO_ANSWER') this.#recovered()
+    return code === 'NO_ANSWER'
   }
 
   async #take(queue: RowQueue, rows: readonly WaitingRow[], answers: readonly AnsweredRecord[]): Promise<void> {

@@ -127,6 +127,9 @@ export class MqttRecords {
         await this.#send({ payload, answered, fail: (error) => settle?.({ error }), signal })
       })
       return answers as AnsweredRecord[]
+    } catch (error) {
+      if (error instanceof SubmitError && missing < count) error.answered = answers
+      throw error
     } finally {
       for (const [key, waiter] of waiters) {
         const set = this.#waiting.get(key)
@@ -150,8 +153,8 @@ export class MqttRecords {
     const onAbort = (): void => fail(signal?.reason)
     signal?.addEventListener('abort', onAbort, { once: true })
     this.#refusals.set(digest, (error) => {
-      // What the gateway will take later, the broker keeps until then.
-      if (!error.retryable) fail(refused(error))
+      // What the gateway will take later, the broker keeps until then; of a message with badly signed rows each row has its answer.
+      if (!error.retryable && error.code !== 'BAD_SIGNATURE') fail(refused(error))
     })
     try {
       if (!(await whenUp(timeoutMs, signal))) {

@@ -13,6 +13,7 @@ import {
 import { allEvses, parseTopic, type Uplink } from '../../evse/mqtt/topics.ts'
 import type { Outbox } from '../../evse/outbox/outbox.ts'
 import { recordDomain } from '../../protocol/domain.ts'
+import { Outcome } from '../../protocol/outcome.ts'
 import type { ReceiptFile } from '../../protocol/receiptJson.ts'
 import { recordEvse } from '../../protocol/record.ts'
 import type { BackfeedError } from '../../runtime/errors.ts'
@@ -30,6 +31,9 @@ import { mqttMetrics } from './metrics.ts'
 import { MqttCommands } from './mqttCommands.ts'
 import { RecordIntake } from './recordIntake.ts'
 import { TelemetryIntake } from './telemetryIntake.ts'
+
+/** What a sequencer would say of such a row (docs/protocol.md §5). */
+const BADLY_SIGNED = { code: Outcome.BAD_SIGNATURE, position: 0, amountMicro: 0 } as const
 
 export interface MqttDeps {
   readonly directory: Directory
@@ -147,11 +151,12 @@ export function openMqtt(config: MqttConfig, deps: MqttDeps): MqttSource {
     if (evse.ocpp !== undefined) senders.add(evse.name)
     bySlot.set(`${evse.lane}/${evse.slot}`, evse.name)
     try {
-      const { taken, fault } = await intake.take(evse, payload)
+      const { taken, fault, refused = [] } = await intake.take(evse, payload)
       metrics.rows.inc(taken)
       rowsTaken += taken
       if (taken > 0) busy = undefined
       if (fault !== undefined) refuse(topic, payload, fault)
+      for (const row of refused) answers.add(evse, { row, answer: BADLY_SIGNED })
       end()
     } catch (error) {
       busy = error

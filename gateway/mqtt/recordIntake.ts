@@ -30,6 +30,8 @@ export interface RecordIntakeSettings {
 export interface Intake {
   readonly taken: number
   readonly fault?: Fault
+  /** Rows that no sequencer would take either: each is answered, so that its sender does not ask for it for ever. */
+  readonly refused?: readonly Uint8Array[]
 }
 
 /** `{` of JSON. As the first byte of a record it would be a slot above two billion. */
@@ -57,7 +59,7 @@ export class RecordIntake {
     if (good.length > 0) await this.#put(evse, good)
     if (bad.length === 0) return { taken: good.length }
     const message = `${bad.length} of ${rows.length} rows are not signed by the key that ${evse.name} is registered with`
-    return { taken: good.length, fault: { code: 'BAD_SIGNATURE', message, records: bad.map(recordOf) } }
+    return { taken: good.length, fault: { code: 'BAD_SIGNATURE', message, records: bad.map(recordOf) }, refused: bad }
   }
 
   async #put(evse: EdgeEvse, rows: readonly Uint8Array[]): Promise<void> {

@@ -255,6 +255,27 @@ test('a row for which whole requests are refused stops nobody else, and not the 
   }
 })
 
+test('what is answered of a request is kept, though the rest is not answered', async () => {
+  const model = new ModelSequencer()
+  const inner = model.client()
+  const slow: RecordClient = {
+    ...inner,
+    submit: async (request) => {
+      const count = request.rows.length / 88
+      if (count === 1) throw new SubmitError('NO_ANSWER', 'nothing of it in time')
+      const answered = await inner.submit({ ...request, rows: request.rows.subarray(0, 88) })
+      const error = new SubmitError('NO_ANSWER', 'not all of it in time')
+      error.answered = Array.from({ length: count }, (_, i) => answered[i])
+      throw error
+    },
+  }
+  await using rig = await openRig([slow])
+  await rig.box.put([1, 2, 3].map((index) => unsignedRow(1, index)))
+  await rig.until(2)
+  assert.deepEqual(rig.names(), ['SETTLED', 'SETTLED'])
+  assert.equal(await rig.box.find(0, unsignedRow(1, 3).row), 'WAITING')
+})
+
 test('where nothing but refusals comes back the lane itself is told as broken', async () => {
   const stranger: RecordClient = {
     ...new ModelSequencer().client(),

@@ -139,7 +139,6 @@ test('what the gateway refuses for good is refused at once; what it will take la
   })
   const cases: [MessageFault, string][] = [
     ['WRONG_EVSE', 'REJECTED'],
-    ['BAD_SIGNATURE', 'REJECTED'],
     ['UNKNOWN_LANE', 'UNKNOWN_LANE'],
   ]
   for (const [fault, wanted] of cases) {
@@ -152,6 +151,38 @@ test('what the gateway refuses for good is refused at once; what it will take la
     await assert.rejects(submitting, code(wanted))
     assert.equal(sent.length, 1)
   }
+})
+
+test('a badly signed row has an answer of its own, and does not fail those beside it', async () => {
+  const operator = new Operator()
+  const { records, sent } = open({ timeoutMs: 60_000 })
+  const submitting = records.submit({ lane: LANE, rows: Buffer.concat(rows) })
+  await until(() => sent.length === 1)
+  const of = `0x${createHash('sha256').update(sent[0]!).digest('hex')}`
+  records.takeError({ code: 'BAD_SIGNATURE', message: 'one of 3', channel: 'records', of, retryable: false })
+  const bad = { code: Outcome.BAD_SIGNATURE, position: 0, amountMicro: 0 } as const
+  records.takeAnswer(answerPayload(rows[1]!, bad, DEPLOYMENT))
+  for (const row of [rows[0]!, rows[2]!]) records.takeAnswer(await answered(operator, row))
+  assert.deepEqual(
+    (await submitting).map(({ code }) => code),
+    [Outcome.SETTLED, Outcome.BAD_SIGNATURE, Outcome.SETTLED],
+  )
+})
+
+test('what was answered in time is told with the failure of the rest', async () => {
+  const operator = new Operator()
+  const { records, sent } = open({ timeoutMs: 100 })
+  const submitting = records.submit({ lane: LANE, rows: Buffer.concat(rows) })
+  await until(() => sent.length === 1)
+  records.takeAnswer(await answered(operator, rows[0]!))
+  await assert.rejects(submitting, (error) => {
+    assert.ok(error instanceof SubmitError && error.code === 'NO_ANSWER')
+    assert.deepEqual(
+      error.answered?.map((answer) => answer?.code),
+      [Outcome.SETTLED, undefined, undefined],
+    )
+    return true
+  })
 })
 
 test('rows that are no rows, or of another lane, never leave', async () => {

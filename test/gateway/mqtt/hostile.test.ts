@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ErrorPayload, MessageFault } from '../../../evse/mqtt/payloads.ts'
-import { errorSchema } from '../../../evse/mqtt/payloads.ts'
+import { errorSchema, receiptsSchema } from '../../../evse/mqtt/payloads.ts'
 import { openMqttAgent } from '../../../evse/mqtt/mqttAgent.ts'
 import { topicOf, UPLINKS } from '../../../evse/mqtt/topics.ts'
 import { SubmitError } from '../../../client/submitError.ts'
@@ -83,8 +83,15 @@ for (const { name, skip, open } of BROKERS.filter(({ name }) => name !== 'aedes 
       if (parsed.success) errors.push(parsed.data)
     }
     device.on('message', listen)
+    const refusals: string[] = []
+    device.on('message', (_topic, payload) => {
+      const parsed = receiptsSchema.safeParse(JSON.parse(`${payload}`))
+      const answers = parsed.success ? parsed.data.answers : []
+      refusals.push(...answers.filter(({ result }) => result === 'BAD_SIGNATURE').map(({ row }) => row))
+    })
     stranger.on('message', listen)
     const wrongLane = { ...evse0, lane: LANE + 1 }
+    await device.subscribeAsync(topicOf(evse0, 'receipts'), { qos: 1 })
     await device.subscribeAsync([topicOf(evse0, 'errors'), topicOf(wrongLane, 'errors')], { qos: 1 })
     await stranger.subscribeAsync(topicOf({ lane: LANE, evse: 'stranger' }, 'errors'), { qos: 1 })
     const forged = signedRow(0, 1)
@@ -108,6 +115,8 @@ for (const { name, skip, open } of BROKERS.filter(({ name }) => name !== 'aedes 
     }
     assert.match(errors[2]!.message, /volts/)
     assert.deepEqual(errors[5]!.records, [`0x${Buffer.from(forged.subarray(0, 24)).toString('hex')}`])
+    await until(() => refusals.length > 0)
+    assert.deepEqual(refusals, [`0x${Buffer.from(forged).toString('hex')}`])
     // Of the mixed message the good row was taken, and nothing else of all.
     await until(() => operator.credited.size === 1)
     assert.deepEqual([...operator.credited.keys()], [Buffer.from(signedRow(0, 2).subarray(0, 24)).toString('hex')])
