@@ -31,7 +31,7 @@ export function eveningCommand(): Command {
     .addOption(
       new Option('--log-level <level>', 'of the sequencer and the chargers, on standard error')
         .choices([...LOG_LEVELS])
-        .default('warn'),
+        .default('error'),
     )
     .action(runCommand)
 }
