@@ -54,9 +54,9 @@ export class Transactions {
     const evse = directory.atStation(message.station, evseId)
     if (evse === undefined) {
       // Not ours to settle: refusing it would block the station's queue for its other EVSEs.
-      const text = `EVSE ${evseId} has a transaction and is not in the configuration`
+      const text = `EVSE ${evseId} has a transaction and is not in the configuration, or not on L1 yet`
       this.#deps.problem({ code: 'EVSE_UNKNOWN', message: text, station: message.station })
-      return
+      return this.#noteStranger(message, before, evseId)
     }
     const moved = message.evseId !== undefined && message.evseId !== evseId
     if (moved) {
@@ -71,6 +71,14 @@ export class Transactions {
   /** Of the transaction's token; undefined while it has none, or none that a contract of the lane knows. */
   contractOf(evse: EdgeEvse, token: string | undefined): Contract | undefined {
     return token === undefined ? undefined : findContract(this.#deps.directory, evse.lane, token)
+  }
+
+  /** Later messages do not name the EVSE again: they must not be taken for those of a transaction that has no place yet. */
+  async #noteStranger(message: TransactionMessage, before: TransactionRow | undefined, evseId: number): Promise<void> {
+    const row = before ?? emptyRow(message)
+    const ended = row.ended || message.kind === 'ENDED'
+    const noted = withToken({ ...row, evseId, early: [], ended }, message.token)
+    if (before === undefined || !sameRow(before, noted)) await this.#deps.store.put(noted)
   }
 
   async #keepEarly(message: TransactionMessage, before: TransactionRow | undefined): Promise<void> {

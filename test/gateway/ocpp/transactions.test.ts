@@ -294,6 +294,25 @@ test('an EVSE that is not configured is flagged, and does not block its station'
   assert.deepEqual(gateway.codes(), ['EVSE_UNKNOWN'])
 })
 
+test('messages of an EVSE that is not configured do not pile up when they no longer name it', async () => {
+  await using gateway = await startOcpp()
+  const station = gateway.station({ evseIds: [1, 2] })
+  await station.boot()
+  const say = (seqNo: number, more: object = {}): Promise<unknown> =>
+    station.call('TransactionEvent', {
+      eventType: seqNo === 0 ? 'Started' : 'Updated',
+      timestamp: new Date(T0 + seqNo).toISOString(),
+      triggerReason: 'MeterValuePeriodic',
+      seqNo,
+      transactionInfo: { transactionId: 'T2' },
+      ...more,
+    })
+  await say(0, { evse: { id: 2 } })
+  for (let seqNo = 1; seqNo <= 40; seqNo++) await say(seqNo)
+  assert.deepEqual(gateway.codes(), ['EVSE_UNKNOWN'])
+  assert.equal(gateway.sink.taken.length, 0)
+})
+
 test('OCPP 1.6: a transaction that this gateway never gave is answered and flagged', async () => {
   await using gateway = await startOcpp()
   const station = gateway.station({ version: 'ocpp1.6' })
