@@ -40,7 +40,7 @@ export const meteringConfigSchema = z.strictObject({
     .max(30 * DAY_SECONDS)
     .default(DAY_SECONDS)
     .describe(
-      'How long later records of an EVSE wait for a person’s word on GAP_TOO_LONG energy before them, s. 0: not at all.',
+      'How long later records of an EVSE wait for a person’s word on GAP_TOO_LONG energy before them, and energy from after the end of its slot for another slot, s. 0: not at all.',
     ),
   forgetSeconds: z
     .number()

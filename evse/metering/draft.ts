@@ -6,6 +6,7 @@ export type WithheldCode =
   | 'CONTRACT_UNKNOWN'
   | 'SOC_UNKNOWN'
   | 'EVSE_NOT_ACTIVE'
+  | 'ERR_AUTH_EXPIRED'
   | 'CLOCK_UNTRUSTED'
   | 'ERR_DATA_INCONSISTENCY'
 

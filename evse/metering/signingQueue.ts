@@ -1,9 +1,10 @@
+import { INTERVAL_SECONDS } from '../../protocol/limits.ts'
 import type { DischargeRecord } from '../../protocol/record.ts'
 import { BackfeedError, isBackfeedError } from '../../runtime/errors.ts'
 import type { Outbox, OutboxRow } from '../outbox/outbox.ts'
 import type { EdgeStore, StoreOp } from '../store/edgeStore.ts'
 import type { CutRules } from './config.ts'
-import type { Draft, RecordDraft, WithheldDraft } from './draft.ts'
+import type { Draft, RecordDraft, WithheldCode, WithheldDraft } from './draft.ts'
 import { type DraftVerdict, type DraftWait, judgeDraft } from './judgeDraft.ts'
 import { draftKey, signedKey, withheldKey } from './meterKeys.ts'
 import type { Transaction } from './meterState.ts'
@@ -218,13 +219,24 @@ export class SigningQueue {
     if (failure === undefined) return
     const refused = this.drafts[0]
     const code =
-      isBackfeedError(failure) && !failure.retryable ? NEVER_SIGNED.find((each) => each === failure.code) : undefined
-    if (code !== undefined && refused?.kind === 'RECORD') {
+      refused?.kind === 'RECORD' && isBackfeedError(failure) ? this.#isNever(evse, refused, failure) : undefined
+    if (code !== undefined) {
       // It never can be signed, and others wait behind it.
-      await this.#withhold(evse, { ...putAside(refused), code, message: (failure as BackfeedError).message })
+      const message = (failure as BackfeedError).message
+      await this.#withhold(evse, { ...putAside(refused as RecordDraft), code, message })
       return
     }
     throw failure
+  }
+
+  /** The code under which a refused draft is put aside; undefined while it may still be signed. */
+  #isNever(evse: SignedEvse, draft: RecordDraft, refusal: BackfeedError): WithheldCode | undefined {
+    if (refusal.retryable) return undefined
+    if (refusal.code !== 'ERR_AUTH_EXPIRED') return NEVER_SIGNED.find((each) => each === refusal.code)
+    // A certificate is renewed. A slot that ended stays so, but the configuration may name the EVSE's next one.
+    const waitedMs = this.#port.now() - draft.end * INTERVAL_SECONDS * 1_000
+    const isOver = refusal.details?.reason === 'SLOT_ENDED' && waitedMs >= evse.rules.gapReleaseSeconds * 1_000
+    return isOver ? 'ERR_AUTH_EXPIRED' : undefined
   }
 
   /** A gap is final once something behind it wants to be signed and its time for a person's word is over. */

@@ -8,6 +8,8 @@ const SCALE = 10_000_000
 export interface Refusal extends SourceProblem {
   /** Whether waiting may help: a slot not registered or active yet, a position that is not known. */
   readonly retryable: boolean
+  /** The slot ended before the span did: only another slot could ever sign it. */
+  readonly reason?: 'SLOT_ENDED'
 }
 
 /** Span of a record, seconds. */
@@ -40,7 +42,8 @@ export function refusal(question: PermitQuestion): Refusal | undefined {
     return no('KEY_NOT_REGISTERED', `${name}: its signer's key is not the one that ${where} is registered with`, false)
   }
   if (span.end > term.endsAt) {
-    return no('ERR_AUTH_EXPIRED', `${name}: ${where} ended on L1 at ${isoTime(term.endsAt)}`, false)
+    const ended = no('ERR_AUTH_EXPIRED', `${name}: ${where} ended on L1 at ${isoTime(term.endsAt)}`, false)
+    return { ...ended, reason: 'SLOT_ENDED' }
   }
   if (span.start < term.activeFrom) {
     return no('EVSE_NOT_ACTIVE', `${name}: ${where} is active from ${isoTime(term.activeFrom)} on`, false)

@@ -16,8 +16,8 @@ export function permittedSigner(signer: RecordSigner, refusalOf: (span: Span) =>
       const { start, intervals } = decodeRecord(message, RECORD_AT)
       const refused = refusalOf({ start: start * INTERVAL_SECONDS, end: (start + intervals) * INTERVAL_SECONDS })
       if (refused !== undefined) {
-        const { code, message: text, evse, retryable } = refused
-        throw new BackfeedError(code, text, { retryable, details: { evse } })
+        const { code, message: text, evse, retryable, reason } = refused
+        throw new BackfeedError(code, text, { retryable, details: { evse, ...(reason && { reason }) } })
       }
       return await signer.sign(message)
     },

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { BackfeedError } from '../../../runtime/errors.ts'
 import { CAPACITY_WH, event, RATED_W, rig, sum, T0, withheldOf } from './bookRig.ts'
 import { assertSettles } from './settles.ts'
 
@@ -106,6 +107,35 @@ test('a gauge that never speaks, and one that falls less than the energy says', 
   assert.deepEqual(
     (await withheldOf(lying.book)).map(({ code, energyWh }) => [code, energyWh]),
     [['ERR_DATA_INCONSISTENCY', 8_000]],
+  )
+})
+
+test('energy from after the end of its slot waits for another slot, and is put aside when none comes', async () => {
+  const { book, disk, clock, signing } = await rig({ config: { socSource: 'capacity' }, nowMs: T0 + 3_600_000 })
+  const ended = { details: { evse: 'e0', reason: 'SLOT_ENDED' } }
+  signing.error = new BackfeedError('ERR_AUTH_EXPIRED', 'slot 0 ended', ended)
+  await book.take(event('STARTED', { s: 0, seq: 0, exportMilliWh: 0 }))
+  await book.take(event('ENDED', { s: 900, seq: 1, exportMilliWh: 900_000 }))
+  await book.settled()
+  assert.equal(book.status('e0')?.problems[0]?.code, 'ERR_AUTH_EXPIRED')
+  assert.deepEqual(await withheldOf(book), [])
+  clock.nowMs += 86_400_000
+  // A certificate that is over is renewed one day: its energy waits on.
+  signing.error = new BackfeedError('ERR_AUTH_EXPIRED', 'certificate', { details: { reason: 'EXPIRED' } })
+  clock.monotonicMs += 100_000
+  await book.tick()
+  await book.settled()
+  assert.deepEqual(await withheldOf(book), [])
+  signing.error = new BackfeedError('ERR_AUTH_EXPIRED', 'slot 0 ended', ended)
+  clock.monotonicMs += 100_000
+  await book.tick()
+  await book.settled()
+  const [entry] = await withheldOf(book)
+  assert.deepEqual([entry?.code, sum(await withheldOf(book))], ['ERR_AUTH_EXPIRED', 900])
+  assert.equal(disk.records().length, 0)
+  assert.equal(
+    book.status('e0')?.problems.some(({ code }) => code === 'ERR_AUTH_EXPIRED'),
+    false,
   )
 })
 
