@@ -65,7 +65,12 @@ export class StatusServer implements Component {
     const { paths = { health: '/healthz', status: '/status' }, actions = {}, metrics, ...settings } = this.#settings
     const path = request.url?.split('?', 1)[0] ?? ''
     const action = Object.hasOwn(actions, path) ? actions[path] : undefined
-    if (action !== undefined) return request.method === 'POST' ? await act(action, request) : text(405, 'POST only\n')
+    if (action !== undefined) {
+      if (request.method !== 'POST') return text(405, 'POST only\n')
+      // Every browser sends it with a POST: a page whose name was made to point here could send JSON as well.
+      if (request.headers.origin !== undefined) return text(403, 'not from a browser\n')
+      return await act(action, request)
+    }
     if (request.method !== 'GET') return text(405, 'GET only\n')
     if (path === paths.health) {
       const problems = settings.problems()

@@ -42,6 +42,14 @@ test('status and refreshed metrics, at paths of choice', async () => {
   assert.equal((await post(`${server.url}/v1/status`, '{}')).status, 405)
 })
 
+test('an action is not for pages in a browser, whatever name they reached it by', async () => {
+  const asked: unknown[] = []
+  await using server = await serving({ actions: { '/v1/do': async (body) => void asked.push(body) } })
+  const headers = { 'content-type': 'application/json', origin: 'http://rebound.example:9465' }
+  const answer = await fetch(`${server.url}/v1/do`, { method: 'POST', body: '{}', headers })
+  assert.deepEqual([answer.status, asked], [403, []])
+})
+
 test('an action takes JSON alone, and answers what went wrong with its code', async () => {
   const seen: unknown[] = []
   const act = async (body: unknown): Promise<unknown> => {
