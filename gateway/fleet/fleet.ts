@@ -10,6 +10,7 @@ import { BackfeedError, describeError, ExitCode } from '../../runtime/errors.ts'
 import type { Logger } from '../../runtime/log.ts'
 import { PokableTimer } from '../../runtime/pokableTimer.ts'
 import type { Component } from '../../runtime/service.ts'
+import { MAX_OPERATORS } from '../../evse/limits.ts'
 import { MAX_GATEWAY_LANES, MAX_LISTED_PROBLEMS } from '../limits.ts'
 import type { ReportsStatus, SourceProblem, SourceStatus } from '../sourceStatus.ts'
 import type { ContractEntry, EvseEntry } from './config.ts'
@@ -46,7 +47,7 @@ export class Fleet implements Directory, Component, ReportsStatus {
   readonly #contractOfSlot = new Map<string, ContractEntry>()
   readonly #entryAtStation = new Map<string, EvseEntry>()
   readonly #views = new Map<number, LaneView>()
-  readonly #operators = new Map<number, Address>()
+  readonly #operators = new Map<number, readonly Address[]>()
   readonly #signerKeys = new Map<string, Uint8Array>()
   readonly #positions = new Map<string, { position: Position; atMs: number }>()
   #known = new Map<string, KnownEvse>()
@@ -126,8 +127,11 @@ export class Fleet implements Directory, Component, ReportsStatus {
     return this.#contract(this.#contractOfToken.get(tokenKey(lane, token)))
   }
 
-  /** The lane's operator on L1, whose receipts bind it. */
-  operatorOf(lane: number): Address | undefined {
+  /**
+   * The lane's operator on L1, and those that were it before while this gateway ran: a receipt is slashed by its signer's bond
+   * (docs/protocol.md §13), and a repeat of what a former one accepted comes with that one's receipt.
+   */
+  operatorOf(lane: number): readonly Address[] | undefined {
     return this.#operators.get(lane)
   }
 
@@ -211,10 +215,11 @@ export class Fleet implements Directory, Component, ReportsStatus {
       }
       for (const lane of this.#views.keys()) {
         const { operator } = await readLane(client, contracts.rollup, lane)
-        const before = this.#operators.get(lane)
-        if (before !== undefined && before !== operator)
-          this.#log.warn({ lane, before, operator }, 'the lane has another operator')
-        this.#operators.set(lane, operator)
+        const before = this.#operators.get(lane) ?? []
+        if (before[0] === operator) continue
+        if (before.length > 0) this.#log.warn({ lane, before: before[0], operator }, 'the lane has another operator')
+        const former = before.filter((each) => each !== operator)
+        this.#operators.set(lane, [operator, ...former].slice(0, MAX_OPERATORS))
       }
       this.#learn(isRebuilt)
       this.#head = { timestamp: Number(head.timestamp), seenAtMs: monotonicMs() }

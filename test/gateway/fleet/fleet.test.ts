@@ -127,14 +127,18 @@ test('an end on L1 is followed: what lies before it is still signed, what lies a
   assert.equal(fleet.status().state, 'DEGRADED')
 })
 
-test('another operator of the lane is followed', async () => {
+test('another operator of the lane is followed, and what the former one signed is still believed', async () => {
   await using opened = await openFleet()
   const { client, contracts, lane, owner } = given
   const other = anvilAccount(5).address
+  const [first] = opened.fleet.operatorOf(lane) ?? []
+  assert.ok(first !== undefined && first !== other)
   const data = encodeFunctionData({ abi: rollupAbi, functionName: 'setOperator', args: [lane, other] })
   await sendCall({ client, account: owner }, { to: contracts.rollup, data, label: 'another operator' })
   await opened.fleet.look()
-  assert.equal(opened.fleet.operatorOf(lane), other)
+  assert.deepEqual(opened.fleet.operatorOf(lane), [other, first])
+  await opened.fleet.look()
+  assert.deepEqual(opened.fleet.operatorOf(lane), [other, first])
 })
 
 test('a lost L1 shows, and what is known stays', async () => {
