@@ -101,6 +101,22 @@ export const meteringConfigSchema = z.strictObject({
 
 export type MeteringConfig = z.infer<typeof meteringConfigSchema>
 
+const { evidenceMaxBytes: _, ...ownShape } = meteringConfigSchema.shape
+type OwnShape = { [Key in keyof typeof ownShape]: z.ZodOptional<ReturnType<(typeof ownShape)[Key]['unwrap']>> }
+
+/** What one EVSE may set over the section. No key has a default here: a default would stand over what the section says. */
+export const ownMeteringSchema = z.strictObject(
+  Object.fromEntries(
+    Object.entries(ownShape).map(([key, field]) => [
+      key,
+      field
+        .unwrap()
+        .optional()
+        .describe(field.description ?? ''),
+    ]),
+  ) as OwnShape,
+)
+
 /** An EVSE whose energy is metered here. */
 export interface MeteredEvse {
   /** Unique name in the configuration. */

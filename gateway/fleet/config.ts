@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { MAX_SLOTS } from '../../protocol/limits.ts'
-import { meteringConfigSchema } from '../../evse/metering/config.ts'
+import { ownMeteringSchema } from '../../evse/metering/config.ts'
 import { signerConfigSchema } from '../../evse/signer/config.ts'
 import { MAX_CONTRACTS, MAX_EVSES } from '../limits.ts'
 import { meterKeyProblem } from '../ocmf/meterKey.ts'
@@ -57,11 +57,7 @@ export const evseEntrySchema = z
       .enum(['mqtt', 'modbus', 'ocpp', 'none'])
       .default('none')
       .describe('Where its fail-safe telemetry comes from; `none`: the gateway does not guard it.'),
-    metering: meteringConfigSchema
-      .omit({ evidenceMaxBytes: true })
-      .partial()
-      .optional()
-      .describe('Over `[metering]`, for this EVSE alone.'),
+    metering: ownMeteringSchema.optional().describe('Over `[metering]`, for this EVSE alone.'),
     position: z
       .enum(['registered', 'surveyed', 'mqtt'])
       .default('registered')

@@ -84,3 +84,8 @@ test('keys that only make sense together', () => {
   assert.deepEqual(issues({ signedValues: 'refuse' }), ['meterKey'])
   assert.deepEqual(issues({ telemetry: 'ocpp' }), ['station'])
 })
+
+test('an EVSE’s own metering says what it sets, and nothing of what it does not', () => {
+  const [evse] = tables({}, [{ name: 'a', lane: 0, slot: 1, metering: { socSource: 'capacity' } }]).evses
+  assert.deepEqual(evse?.metering, { socSource: 'capacity' })
+})
