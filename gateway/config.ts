@@ -78,6 +78,6 @@ export const gatewayConfigSchema = z.strictObject({
       port: z.number().int().min(0).max(65_535).default(9_465).describe('0: a free port.'),
     })
     .prefault({}),
-  log: z.strictObject({ level: z.enum(LOG_LEVELS).default('info') }).prefault({}),
+  log: z.strictObject({ level: z.enum(LOG_LEVELS).default('info').describe('Least that is logged.') }).prefault({}),
 })
 export type GatewayConfig = z.infer<typeof gatewayConfigSchema>

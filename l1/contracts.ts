@@ -8,16 +8,16 @@ const address = z
 
 /** `[contracts]` of every service's configuration: one deployment. */
 export const contractsConfigSchema = z.strictObject({
-  rollup: address,
-  registry: address,
-  tariff: address,
-  vault: address,
-  vehicle: address,
-  forcedQueue: address,
-  attesters: address,
-  court: address,
-  promises: address,
-  token: address,
+  rollup: address.describe('Address, as `admin deploy` printed it.'),
+  registry: address.describe('Address, as `admin deploy` printed it.'),
+  tariff: address.describe('Address, as `admin deploy` printed it.'),
+  vault: address.describe('Address, as `admin deploy` printed it.'),
+  vehicle: address.describe('Address, as `admin deploy` printed it.'),
+  forcedQueue: address.describe('Address, as `admin deploy` printed it.'),
+  attesters: address.describe('Address, as `admin deploy` printed it.'),
+  court: address.describe('Address, as `admin deploy` printed it.'),
+  promises: address.describe('Address, as `admin deploy` printed it.'),
+  token: address.describe('Settlement token, as `admin deploy` printed it.'),
   deployedAtBlock: z.number().int().nonnegative().describe('Where to begin reading events.'),
 })
 export type Contracts = z.infer<typeof contractsConfigSchema>

@@ -2,8 +2,11 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { z } from 'zod'
+import { parse } from 'smol-toml'
+import { configKeys } from '../../cli/configHelp.ts'
 import { gatewayConfigSchema } from '../../gateway/config.ts'
+import { contractsConfigSchema } from '../../l1/contracts.ts'
+import { parseConfig } from '../../runtime/config.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const read = (file: string): string => readFileSync(`${root}${file}`, 'utf8')
@@ -53,27 +56,35 @@ test('the codes that troubleshooting of such systems names are explained', () =>
   }
 })
 
-test('every key of the configuration is in the documentation', () => {
-  const missing = keysOf(gatewayConfigSchema, []).filter((key) => !gatewayDoc.includes(`| \`${key}\` |`))
+test('every key of the configuration is in the documentation, with its default and what it means', () => {
+  const rows = new Set(gatewayDoc.split('\n'))
+  const missing = configKeys(gatewayConfigSchema)
+    .filter(({ path }) => !path.startsWith('fleet.evses[].metering.'))
+    .map(({ path, fallback, isRequired, text }) => {
+      const shown = fallback !== undefined ? `\`${JSON.stringify(fallback)}\`` : isRequired ? 'required' : 'none'
+      return `| \`${path}\` | ${shown} | ${text} |`
+    })
+    .filter((row) => !rows.has(row))
   assert.deepEqual(missing, [])
 })
 
-function keysOf(schema: z.ZodObject, path: readonly string[]): string[] {
-  return Object.entries(schema.shape).flatMap(([key, field]) => {
-    const inner = unwrapped(field)
-    const here = [...path, key]
-    if (inner instanceof z.ZodObject) return keysOf(inner, here)
-    const element = inner instanceof z.ZodArray ? unwrapped(inner.element) : undefined
-    if (element instanceof z.ZodObject) return keysOf(element, [...path, `${key}[]`])
-    if (!(inner instanceof z.ZodDiscriminatedUnion)) return [here.join('.')]
-    return inner.options.flatMap((option) => keysOf(option as z.ZodObject, here))
-  })
-}
+test('every example of a configuration is one', () => {
+  const [smallest, ...more] = [...gatewayDoc.matchAll(/^```toml\n(.*?)^```$/gms)].map(([, text]) => text!)
+  const contracts = Object.keys(contractsConfigSchema.shape).filter((name) => name !== 'deployedAtBlock')
+  const addresses = contracts.map((name, i) => `${name} = "0x${(i + 1).toString(16).padStart(40, '0')}"\n`).join('')
+  const base = smallest!.replace(/^rollup = "0x…"\n# … and the others\n/m, addresses)
+  parseConfig(gatewayConfigSchema, parse(base), 'smallest')
+  assert.ok(more.length >= 5)
+  for (const example of more) parseConfig(gatewayConfigSchema, parse(`${base}\n${example}`), example)
+})
 
-function unwrapped(field: unknown): unknown {
-  let inner = field
-  while (inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault || inner instanceof z.ZodOptional) {
-    inner = inner.def.innerType
-  }
-  return inner
-}
+test('every metric of the edge is named', () => {
+  const names = [...globSync('{gateway,evse}/**/*.ts', { cwd: root })].flatMap((file) =>
+    [...read(file).matchAll(/metrics\s*\.(?:counter|gauge|histogram)\(\{\s*name: '([a-z0-9_]+)'/g)].map(
+      ([, name]) => name!,
+    ),
+  )
+  assert.ok(names.length > 60, `${names.length} are found`)
+  const missing = names.filter((name) => !docs.includes(name) && !docs.includes(`\`…${name.replace(/^[a-z]+/, '')}`))
+  assert.deepEqual(missing, [])
+})
