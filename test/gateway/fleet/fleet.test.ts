@@ -67,7 +67,7 @@ test('what L1 says of EVSEs and contracts', async () => {
   assert.equal(contract?.slot, 1)
   assert.ok(contract!.capacityWh > 0)
   assert.equal(fleet.contractOfToken(given.lane, 'other'), undefined)
-  assert.equal(fleet.operatorOf(given.lane), given.operator.address)
+  assert.deepEqual(fleet.operatorOf(given.lane), [given.operator.address])
   assert.equal(fleet.operatorOf(99), undefined)
 })
 
