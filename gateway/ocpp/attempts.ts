@@ -1,6 +1,8 @@
 import { MAX_COUNTED } from './limits.ts'
 
 const WINDOW_MS = 60_000
+/** OCPP allows 48 (2.0.1 part 4, 3.1.1). A stranger's URL may hold 16 KB, and is not kept. */
+const MAX_COUNTED_CHARS = 64
 
 /**
  * Failures in the last minute. One counts by host and station together, so that a stranger who fails in a station's name does not lock the station
@@ -19,12 +21,12 @@ export class FailedAttempts {
   }
 
   mayTry(host: string, station: string): boolean {
-    return this.#count(host) < this.#hostLimit && this.#count(`${host} ${station}`) < this.#limit
+    return this.#count(host) < this.#hostLimit && this.#count(keyOf(host, station)) < this.#limit
   }
 
   failed(host: string, station: string): void {
     this.#add(host)
-    this.#add(`${host} ${station}`)
+    this.#add(keyOf(host, station))
   }
 
   #count(key: string): number {
@@ -43,4 +45,9 @@ export class FailedAttempts {
     this.#failures.set(key, { count: count + 1, sinceMs })
     if (this.#failures.size > MAX_COUNTED) this.#failures.delete(this.#failures.keys().next().value!)
   }
+}
+
+function keyOf(host: string, station: string): string {
+  // Copied: a part of a string keeps the whole one in memory.
+  return `${host} ${Buffer.from(station.slice(0, MAX_COUNTED_CHARS))}`
 }
