@@ -1,3 +1,4 @@
+import { isBackfeedError } from '../../runtime/errors.ts'
 import type { Logger } from '../../runtime/log.ts'
 import type { KnownStation } from './admission.ts'
 import { CallQueue } from './callQueue.ts'
@@ -118,6 +119,11 @@ export class StationSession {
     if (isRpcError(error)) {
       this.log.warn({ action, err: error }, 'a message was refused')
       return error
+    }
+    if (isBackfeedError(error, 'METER_EVENT_INVALID')) {
+      // Sent again it says the same.
+      this.log.error({ action, err: error }, 'a message holds what no meter can say: it is refused for good')
+      return rpcError('PropertyConstraintViolation', 'no such reading can exist')
     }
     this.log.error({ action, err: error }, 'a message could not be dealt with: the station is to send it again')
     return rpcError('InternalError', 'not now')

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { BackfeedError } from '../../../runtime/errors.ts'
 import { KNOWN_TOKEN, MemoryStore, startOcpp, T0 } from './fixture.ts'
 
 for (const version of ['ocpp2.0.1', 'ocpp2.1', 'ocpp1.6'] as const) {
@@ -222,6 +223,22 @@ test('when the store fails the station keeps its message and sends it again', as
     gateway.sink.taken.map(({ kind, seqNo }) => [kind, seqNo]),
     [['STARTED', 0]],
   )
+})
+
+test('a reading that cannot be is refused for good, not for now', async () => {
+  await using gateway = await startOcpp()
+  const station = gateway.station()
+  await station.boot()
+  gateway.sink.take = () => Promise.reject(new BackfeedError('METER_EVENT_INVALID', 'register 1e30'))
+  const call = station.call('TransactionEvent', {
+    eventType: 'Started',
+    timestamp: new Date(T0).toISOString(),
+    triggerReason: 'CablePluggedIn',
+    seqNo: 0,
+    transactionInfo: { transactionId: 'T' },
+    evse: { id: 1 },
+  })
+  await assert.rejects(call, { rpcErrorCode: 'PropertyConstraintViolation' })
 })
 
 test('messages before the EVSE is known wait for it, and come in order', async () => {
