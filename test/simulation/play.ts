@@ -10,6 +10,7 @@ import { FINAL_DEPTH, openWorld, type World } from './world.ts'
 
 export interface Played extends Audited {
   readonly faults: Readonly<Partial<Record<FaultKind, number>>>
+  readonly deepestReorg: number
   readonly network: Readonly<Record<string, number>>
   readonly unanswered: Readonly<Record<string, number>>
   readonly drainMs: number
@@ -59,6 +60,7 @@ export async function play(plan: Plan, log: (text: string) => void = () => {}): 
       return {
         ...audited,
         faults: run.faults,
+        deepestReorg: run.deepestReorg,
         network: chargers.counts,
         unanswered: Object.fromEntries(chargers.unanswered),
         drainMs,
@@ -83,6 +85,7 @@ class Run {
   readonly faults: Partial<Record<FaultKind, number>> = {}
   /** Offered to L1's queue; a reorganisation may have taken some out of it again. */
   readonly forcedRows: Uint8Array[] = []
+  deepestReorg = 0
   readonly #world: World
   readonly #timers = new Set<NodeJS.Timeout>()
   #script: Script = () => forward
@@ -165,8 +168,11 @@ class Run {
     await prover.up()
   }
 
-  async #reorg({ depth, restore }: { depth: number; restore: boolean }): Promise<void> {
+  async #reorg({ depth: wanted, restore }: { depth: number; restore: boolean }): Promise<void> {
     const anvil = this.#world.anvil()
+    const depth = Math.min(wanted, await this.#world.reorgable())
+    if (depth === 0) return
+    this.deepestReorg = Math.max(this.deepestReorg, depth)
     const seconds = await anvil.now()
     const lost: string[] = []
     if (restore) {

@@ -7,6 +7,7 @@ export interface RawTransaction {
   readonly from: Hex
   readonly to: Hex | null
   readonly type: Hex
+  readonly input: Hex
 }
 
 const AT_ONCE = 64

@@ -30,6 +30,8 @@ export interface World extends AsyncDisposable {
   readonly bondWei: bigint
   readonly fundedMicro: bigint
   anvil(): Anvil
+  /** Blocks that a reorganisation can take away: a node that was restarted does not know what was before them. */
+  reorgable(): Promise<number>
   /** Ends the node and starts it from what it saved, on the same port. */
   restartL1(): Promise<void>
   /** Blocks come by themselves, or only when told. */
@@ -78,6 +80,8 @@ export async function openWorld(plan: Plan): Promise<World> {
         args: [files.prover],
       }),
     )
+    let restartedAt = 0
+    const headNumber = async (): Promise<number> => Number(await anvil.rpc<Hex>('eth_blockNumber'))
     const restartL1 = async (): Promise<void> => {
       await mining(false)
       await beacon.keep()
@@ -87,6 +91,7 @@ export async function openWorld(plan: Plan): Promise<World> {
       await anvil.setAutomine(false)
       // A node that starts takes the machine's clock, which this chain left long ago.
       await anvil.warpTo(seconds + 1)
+      restartedAt = await headNumber()
       await mining(true)
     }
     const owned = stack.move()
@@ -99,6 +104,7 @@ export async function openWorld(plan: Plan): Promise<World> {
       bondWei: 20n * 10n ** 18n,
       fundedMicro: FUNDED_MICRO,
       anvil: () => anvil,
+      reorgable: async () => (await headNumber()) - restartedAt,
       restartL1,
       mining,
       [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
+import { inspect } from 'node:util'
 import { proverConfigSchema } from '../../prover/config.ts'
 import { startProver } from '../../prover/main.ts'
 import { parseConfig } from '../../runtime/config.ts'
-import { describeError, exitCodeOf } from '../../runtime/errors.ts'
+import { exitCodeOf } from '../../runtime/errors.ts'
 
 // A prover as a process of its own, to be killed: `node proverProcess.ts settings.json`. Says where it listens in one line of JSON;
 // SIGTERM stops it in order.
@@ -15,6 +16,6 @@ try {
   await prover.done
   process.exit(0)
 } catch (error) {
-  process.stderr.write(`${describeError(error)}\n`)
+  process.stderr.write(`${inspect(error)}\n`)
   process.exit(exitCodeOf(error))
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
+import { inspect } from 'node:util'
 import { parseConfig } from '../../runtime/config.ts'
-import { describeError, exitCodeOf } from '../../runtime/errors.ts'
+import { exitCodeOf } from '../../runtime/errors.ts'
 import { sequencerConfigSchema } from '../../sequencer/config.ts'
 import { startSequencer } from '../../sequencer/main.ts'
 
@@ -17,6 +18,6 @@ try {
   await sequencer.done
   process.exit(0)
 } catch (error) {
-  process.stderr.write(`${describeError(error)}\n`)
+  process.stderr.write(`${inspect(error)}\n`)
   process.exit(exitCodeOf(error))
 }

