@@ -43,7 +43,9 @@ export async function drain(world: World, chargers: Chargers): Promise<void> {
         last = String(error)
       }
       if (Date.now() > deadline)
-        throw new Error(`not drained: ${what} (${chargers.waiting} records wait): ${JSON.stringify(last)}`)
+        throw new Error(
+          `not drained: ${what}: ${JSON.stringify({ waiting: chargers.waiting, last, unanswered: [...chargers.unanswered] })}`,
+        )
       await sleep(50)
     }
   }

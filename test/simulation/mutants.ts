@@ -59,17 +59,17 @@ const MUTANTS: readonly Mutant[] = [
     caughtBy: [DISK],
   },
   {
-    name: 'a replay forgets the open batch',
-    file: 'sequencer/sequence/replay.ts',
-    from: '',
-    to: '',
-    caughtBy: [DISK],
-  },
-  {
     name: 'an offer is broadcast and its nonce not written',
     file: 'l1/txManager/txBook.ts',
-    from: '',
-    to: '',
+    from: '    await this.#store.put(record)\n    this.#records',
+    to: "    if (record.status.kind !== 'pending') await this.#store.put(record)\n    this.#records",
+    caughtBy: [SENDING],
+  },
+  {
+    name: 'a restart takes the next free nonce although offers are out',
+    file: 'l1/txManager/txBook.ts',
+    from: 'for (const record of await this.#store.load()) this.#records.set(record.id, record)',
+    to: "for (const record of await this.#store.load()) if (record.status.kind !== 'pending') this.#records.set(record.id, record)",
     caughtBy: [SENDING],
   },
   {
@@ -77,7 +77,7 @@ const MUTANTS: readonly Mutant[] = [
     file: 'sequencer/commit/committer.ts',
     from: '    if (posted === this.#posted) return\n',
     to: '    if (posted <= this.#posted) return\n',
-    caughtBy: [service(1, 10)],
+    caughtBy: [service(5, 19), service(6, 19), service(8, 19)],
   },
 ]
 
