@@ -90,45 +90,50 @@ export class SigningQueue {
   }
 
   /** Makes records of the gap that others wait for. @throws BackfeedError NOT_RELEASABLE */
-  async releaseGap(number: number, part: number): Promise<void> {
-    await this.#running
-    const index = this.drafts.findIndex((draft) => draft.number === number && draft.part === part)
-    const gap = this.drafts[index]
-    const evse = this.#evse()
-    if (evse === undefined || gap?.kind !== 'WITHHELD' || gap.code !== 'GAP_TOO_LONG') {
-      throw new BackfeedError(
-        'NOT_RELEASABLE',
-        'no gap of that id waits: later records were signed, or it never was one',
-      )
-    }
-    const parts = spreadEvenly(gap, evse.rules)
-    const ops: StoreOp[] = [{ key: draftKey(evse.name, gap), value: undefined }]
-    for (const part of parts) ops.push({ key: draftKey(evse.name, part), value: encodeValue(part) })
-    this.#running = (async () => {
+  releaseGap(number: number, part: number): Promise<void> {
+    return this.#alone(async () => {
+      const index = this.drafts.findIndex((draft) => draft.number === number && draft.part === part)
+      const gap = this.drafts[index]
+      const evse = this.#evse()
+      if (evse === undefined || gap?.kind !== 'WITHHELD' || gap.code !== 'GAP_TOO_LONG') {
+        throw new BackfeedError(
+          'NOT_RELEASABLE',
+          'no gap of that id waits: later records were signed, or it never was one',
+        )
+      }
+      const parts = spreadEvenly(gap, evse.rules)
+      const ops: StoreOp[] = [{ key: draftKey(evse.name, gap), value: undefined }]
+      for (const part of parts) ops.push({ key: draftKey(evse.name, part), value: encodeValue(part) })
       await this.#port.store.write(ops)
       this.drafts.splice(index, 1, ...parts)
-    })().finally(() => {
-      this.#running = undefined
     })
-    await this.#running
-    void this.run()
   }
 
   /** What was put aside and is dealt with: off the list. Returns its energy. @throws BackfeedError NOT_WITHHELD, STORE_FAILED */
-  async dismiss(number: number, part: number): Promise<number> {
-    await this.#running
-    const evse = this.#evse()
-    const key = withheldKey(evse?.name ?? '', { number, part })
-    const bytes = await this.#port.store.get(key)
-    if (bytes === undefined) throw new BackfeedError('NOT_WITHHELD', 'nothing of that id is put aside')
-    const entry = decodeValue<WithheldDraft>(key, bytes)
-    this.#running = this.#port.store.write([{ key, value: undefined }]).finally(() => {
-      this.#running = undefined
+  dismiss(number: number, part: number): Promise<number> {
+    return this.#alone(async () => {
+      const key = withheldKey(this.#evse()?.name ?? '', { number, part })
+      const bytes = await this.#port.store.get(key)
+      if (bytes === undefined) throw new BackfeedError('NOT_WITHHELD', 'nothing of that id is put aside')
+      const entry = decodeValue<WithheldDraft>(key, bytes)
+      await this.#port.store.write([{ key, value: undefined }])
+      if (this.#lastWithheld?.number === number && this.#lastWithheld.part === part) this.#lastWithheld = undefined
+      return entry.energyWh
     })
+  }
+
+  /** While nothing is signed and nobody else changes the drafts: of two who ask for the same, the second finds it done. */
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#running !== undefined) await this.#running
+    const result = work()
+    this.#running = result.then(
+      () => {},
+      () => {}, // its caller is told
+    )
     await this.#running
-    if (this.#lastWithheld?.number === number && this.#lastWithheld.part === part) this.#lastWithheld = undefined
+    this.#running = undefined
     void this.run()
-    return entry.energyWh
+    return result
   }
 
   isReleasable(draft: Draft): boolean {
