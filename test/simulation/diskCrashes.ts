@@ -154,9 +154,16 @@ interface Known {
 /** Sends every request until it is answered, from the first on: what was accepted before comes back as a duplicate. */
 async function play(lane: LocalLane, script: Script, known: Known): Promise<'done' | 'dead'> {
   for (const [i, rows] of script.requests.entries()) {
-    const answer = await untilAnswered(lane, rows, known.dead)
-    if (answer === 'dead') return 'dead'
-    hear(rows, answer, known)
+    const whole = await untilAnswered(lane, rows, known.dead, i % 2 === 0)
+    if (whole === 'dead') return 'dead'
+    if (whole === 'refused') {
+      // It comes again in other pieces: what is written now is not what failed.
+      for (const part of [rows.subarray(0, 88), rows]) {
+        const answer = await untilAnswered(lane, part, known.dead, true)
+        if (typeof answer === 'string') return 'dead'
+        hear(part, answer, known)
+      }
+    } else hear(rows, whole, known)
     if (!script.closeAfter.has(i)) continue
     const closed = await Promise.race([lane.stage.closeBatch().catch(() => {}), known.dead.then(() => 'dead' as const)])
     if (closed === 'dead') return 'dead'
@@ -165,7 +172,12 @@ async function play(lane: LocalLane, script: Script, known: Known): Promise<'don
   return 'done'
 }
 
-async function untilAnswered(lane: LocalLane, rows: Uint8Array, dead: Promise<void>): Promise<Uint8Array | 'dead'> {
+async function untilAnswered(
+  lane: LocalLane,
+  rows: Uint8Array,
+  dead: Promise<void>,
+  isPatient: boolean,
+): Promise<Uint8Array | 'dead' | 'refused'> {
   const count = rows.length / 88
   const deadline = Date.now() + PATIENCE_MS
   for (;;) {
@@ -175,6 +187,7 @@ async function untilAnswered(lane: LocalLane, rows: Uint8Array, dead: Promise<vo
     const answer: SubmissionAnswer | 'dead' = await Promise.race([work.answer, dead.then(() => 'dead' as const)])
     if (answer === 'dead') return 'dead'
     if (answer.refusal === undefined) return answer.results
+    if (!isPatient) return 'refused'
     if (Date.now() > deadline) throw new Error(`still refused: ${answer.refusal.message}`)
     await sleep(REFUSED_MS)
   }

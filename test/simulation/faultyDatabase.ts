@@ -10,6 +10,8 @@ export const STORE_FAULTS = [
   'failsBefore',
   /** … or reports a failure though it reached the disk. */
   'failsAfter',
+  /** The same, and the process ends as soon as it has written something else instead. */
+  'failsThenCrash',
   /** It takes long. */
   'hangs',
 ] as const
@@ -29,6 +31,7 @@ export interface FaultyDatabase {
 export function faultyDatabase(real: Database, at: number, fault: StoreFault): FaultyDatabase {
   let calls = 0
   let isDead = false
+  let hasFailed = false
   let die = (): void => {}
   const dead = new Promise<void>((resolve) => {
     die = () => {
@@ -58,6 +61,12 @@ export function faultyDatabase(real: Database, at: number, fault: StoreFault): F
         if (isWrite) throw new Error('input/output error')
         return result
       }
+      case 'failsThenCrash': {
+        const result = await run()
+        if (!isWrite) return result
+        hasFailed = true
+        throw new Error('input/output error')
+      }
       case 'hangs':
         await new Promise((resolve) => setTimeout(resolve, HANG_MS))
         return await answered(run)
@@ -73,7 +82,12 @@ export function faultyDatabase(real: Database, at: number, fault: StoreFault): F
     folder: real.folder,
     get: (key) => through(false, () => real.get(key)),
     getMany: (keys) => through(false, () => real.getMany(keys)),
-    write: (operations: WriteOperation[]) => through(true, () => real.write(operations)),
+    write: (operations: WriteOperation[]) =>
+      through(true, async () => {
+        await real.write(operations)
+        // Taking back what failed puts one key, the head; an append puts entries too.
+        if (hasFailed && operations.filter(({ type }) => type === 'put').length > 1) die()
+      }),
     note: (operations: WriteOperation[]) => through(true, () => real.note(operations)),
     entries: (from, to, reverse) => real.entries(from, to, reverse),
     reopen: () => through(false, () => real.reopen()),
