@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import mqtt from 'mqtt'
+import type { AddressInfo, Socket } from 'node:net'
+import mqtt, { type MqttClient } from 'mqtt'
 import { createRpcServer } from '../../gateway/ocpp/rpc.ts'
 import { serveCalls } from './helperProcess.ts'
 
@@ -15,6 +15,11 @@ const ANSWERS: Readonly<Record<string, () => object>> = {
   StatusNotification: () => ({}),
   NotifyEvent: () => ({}),
   TransactionEvent: () => ({}),
+}
+
+/** As the gateway's own links do. */
+export function sendAtOnce(client: MqttClient): void {
+  ;(client.stream as Socket).setNoDelay(true)
 }
 
 const calls = {
@@ -39,6 +44,7 @@ const calls = {
 
   async echo(brokerUrl: string): Promise<void> {
     const client = await mqtt.connectAsync(brokerUrl, { protocolVersion: 4, username: 'echo' })
+    sendAtOnce(client)
     client.on('message', (_topic, payload) => client.publish(ECHOED_TOPIC, payload, { qos: 1 }))
     await client.subscribeAsync(ECHO_TOPIC, { qos: 0 })
   },

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import mqtt, { type MqttClient } from 'mqtt'
 import { type MqttAgent, openMqttAgent } from '../../evse/mqtt/mqttAgent.ts'
 import { silentLogger } from '../../runtime/log.ts'
-import { ECHO_TOPIC, ECHOED_TOPIC } from './bareProcess.ts'
+import { ECHO_TOPIC, ECHOED_TOPIC, sendAtOnce } from './bareProcess.ts'
 import { serveCalls } from './helperProcess.ts'
 
 // EVSEs that send telemetry many times a second and obey commands, each with a connection of its own to the broker.
@@ -142,6 +142,7 @@ async function echoMs(client: MqttClient): Promise<number> {
 const calls = {
   async open(target: EvsesTarget): Promise<void> {
     echo = await mqtt.connectAsync(target.brokerUrl, { protocolVersion: 4, username: 'prober' })
+    sendAtOnce(echo)
     await echo.subscribeAsync(ECHOED_TOPIC, { qos: 1 })
     evses = target.names.map((name) => new Evse(target, name))
     await Promise.all(evses.map((evse) => evse.whenUp()))
