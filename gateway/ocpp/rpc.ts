@@ -38,6 +38,7 @@ export interface RpcConnection extends EventEmitter {
   readonly protocol: string | undefined
   readonly handshake: Handshake
   handle(method: string, handler: (call: RpcCall) => Promise<unknown>): void
+  /** `callTimeoutMs` 0: the signal alone ends the wait. */
   call(method: string, params: unknown, options: { callTimeoutMs: number; signal: AbortSignal }): Promise<unknown>
   close(options: CloseOptions): Promise<unknown>
 }
