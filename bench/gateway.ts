@@ -11,7 +11,7 @@ import { openSite, type Site } from './gateway/site.ts'
 import type { StationCalls } from './gateway/stationProcess.ts'
 
 /** EVSEs that send telemetry, of all. */
-const WATCHED_SHARE = 1 / 5
+const WATCHED_SHARE = 1 / 10
 const TELEMETRY_HZ = 10
 /** Ten times what a thousand stations send that report each minute. */
 const MESSAGES_PER_STATION_AND_SECOND = 1 / 6
@@ -74,9 +74,15 @@ async function connected({ site, stations, bare }: Parts): Promise<Figures> {
   const port = await bare.ask('listen')
   const url = `ws://127.0.0.1:${port}`
   await stations.ask('open', 'bare', { ...site.stations, url, password: undefined })
-  const fromMs = performance.now()
+  const count = site.stations.stations.length
+  const before = await GatewayMetrics.read(site.metricsUrl)
   await stations.ask('open', 'gateway', site.stations)
-  return { stations: site.stations.stations.length, connectSeconds: (performance.now() - fromMs) / 1e3 }
+  const after = await GatewayMetrics.read(site.metricsUrl)
+  return {
+    stations: count,
+    connectSeconds: (after.atMs - before.atMs) / 1e3,
+    connectCpuMs: ((after.cpuSeconds - before.cpuSeconds) / count) * 1e3,
+  }
 }
 
 async function atRest({ site, options }: Parts): Promise<Figures> {
@@ -148,17 +154,25 @@ async function underLoad({ site, stations, evses, options }: Parts): Promise<Fig
     const answersMs = await pacing
     probe.send('read')
     const [seen] = (await once(probe, 'message')) as [{ maxMs: number; p99Ms: number }]
-    const beyondMs = stale.tookMs.map((tookMs) => tookMs - STALE_MS)
+    const came = (tookMs: number | undefined): tookMs is number => tookMs !== undefined
+    const hotMs = hot.tookMs.filter(came)
+    // A pause before its time is another's: on a busy machine a message came late.
+    const beyondMs = stale.tookMs.filter(came).map((tookMs) => tookMs - STALE_MS)
+    const late = beyondMs.filter((ms) => ms >= 0)
+    const stops = await evses.ask('stops')
     const echoMs = [...hot.echoMs, ...stale.echoMs]
     const decision = 'backfeed_control_decision_seconds'
-    const hotP50Ms = quantile(hot.tookMs, 0.5)
+    const hotP50Ms = quantile(hotMs, 0.5)
     const echoP50Ms = quantile(echoMs, 0.5)
     return {
       hotP50OfEcho: echoP50Ms / hotP50Ms,
       hotP50Ms,
-      hotP99Ms: quantile(hot.tookMs, 0.99),
-      staleP50Ms: quantile(beyondMs, 0.5),
-      staleP99Ms: quantile(beyondMs, 0.99),
+      hotP99Ms: quantile(hotMs, 0.99),
+      staleP50Ms: quantile(late, 0.5),
+      staleP99Ms: quantile(late, 0.99),
+      withoutCommand: 2 * trials - hotMs.length - beyondMs.length,
+      stops: stops.length,
+      pausedEarly: beyondMs.filter((ms) => ms < 0).length,
       echoP50Ms,
       echoP99Ms: quantile(echoMs, 0.99),
       decisionMeanMicros: after.mean(decision, before) * 1e6,
@@ -178,10 +192,8 @@ async function underLoad({ site, stations, evses, options }: Parts): Promise<Fig
   }
 }
 
-/** Killed, started again, and every station back with what it metered meanwhile answered. Nothing may have been lost by then. */
+/** Killed, started again, and every station back with what it metered meanwhile answered. */
 async function restart({ site, stations, evses }: Parts, isProfiled: boolean): Promise<Figures> {
-  const allSettled = (what: string): Promise<void> => site.view.until(what, (status) => unsettled(status) === 0)
-  await allSettled('all records have receipts')
   await (isProfiled ? site.gateway.stop() : site.gateway.kill())
   const fromMs = performance.now()
   const back = stations.ask('comeBack', 'gateway')
@@ -190,7 +202,12 @@ async function restart({ site, stations, evses }: Parts, isProfiled: boolean): P
   await back
   const backSeconds = (performance.now() - fromMs) / 1e3
   const after = await GatewayMetrics.read(site.metricsUrl)
-  await allSettled('all records of the restart have receipts')
+  const status = await site.view.status()
   await evses.ask('close')
-  return { restartAnswersSeconds: answersSeconds, restartBackSeconds: backSeconds, restartCpuSeconds: after.cpuSeconds }
+  return {
+    restartAnswersSeconds: answersSeconds,
+    restartBackSeconds: backSeconds,
+    restartCpuSeconds: after.cpuSeconds,
+    recordsWaiting: status === undefined ? Number.NaN : unsettled(status),
+  }
 }
