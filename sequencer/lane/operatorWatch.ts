@@ -1,6 +1,7 @@
 import { type Address, isAddressEqual } from 'viem'
 import { rollupAbi } from '../../l1/abi/rollup.ts'
 import type { L1Client } from '../../l1/client.ts'
+import { l1Error } from '../../l1/errors.ts'
 import type { Logger } from '../../runtime/log.ts'
 
 export interface OperatorWatchSettings {
@@ -31,11 +32,9 @@ export class OperatorWatch {
   /** To be called after every new block. Acts on the first look and on changes. */
   async look(): Promise<void> {
     const { client, rollup, lane, ours, log, onOurs, onOther } = this.#settings
-    const { operator } = await client.readContract({
-      address: rollup,
-      abi: rollupAbi,
-      functionName: 'lane',
-      args: [lane],
+    const call = { address: rollup, abi: rollupAbi, functionName: 'lane', args: [lane] } as const
+    const { operator } = await client.readContract(call).catch((cause: unknown) => {
+      throw l1Error(`reading the operator of lane ${lane}`, cause)
     })
     if (operator === this.#operator) return
     if (isAddressEqual(operator, ours)) await onOurs()
