@@ -1,5 +1,5 @@
-/** UP: as it should be. DEGRADED: works, and something is wrong. DOWN: nothing comes through. OFF: not configured. */
-export type SourceState = 'UP' | 'DEGRADED' | 'DOWN' | 'OFF'
+/** UP: as it should be. DEGRADED: works, and something is wrong. DOWN: nothing comes through. One that is not configured is not there. */
+export type SourceState = 'UP' | 'DEGRADED' | 'DOWN'
 
 /** What an operator must look at. Codes are those of docs/gateway.md. */
 export interface SourceProblem {

@@ -11,7 +11,7 @@ const statusSchema = z.object({
   sources: z.array(
     z.object({
       name: z.string(),
-      state: z.enum(['UP', 'DEGRADED', 'DOWN', 'OFF']),
+      state: z.enum(['UP', 'DEGRADED', 'DOWN']),
       figures: z.record(z.string(), fact),
       problems: z.array(
         problemSchema.transform(({ evse, ...rest }) => ({ ...rest, ...(evse !== undefined && { evse }) })),

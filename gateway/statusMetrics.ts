@@ -18,7 +18,7 @@ export function statusMetrics(metrics: Metrics): (sources: readonly SourceStatus
   return (sources) => {
     problems.reset()
     for (const { name, state, problems: own } of sources) {
-      up.set({ source: name }, state === 'UP' || state === 'OFF' ? 1 : state === 'DEGRADED' ? 0.5 : 0)
+      up.set({ source: name }, state === 'UP' ? 1 : state === 'DEGRADED' ? 0.5 : 0)
       for (const { code } of own) problems.inc({ source: name, code })
     }
     healthy.set(unhealthy(sources).length === 0 ? 1 : 0)

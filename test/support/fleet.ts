@@ -33,6 +33,8 @@ export interface FleetKey {
   sign(message: Uint8Array): Uint8Array
   /** For a registration: 192 bytes of a BLS key, none of a P-256 key. */
   possession(): Uint8Array
+  /** Of a P-256 key: PKCS#8, as a key file holds it. */
+  readonly pem?: string
 }
 
 export const FLEET_RATED_W = 11_000
@@ -163,5 +165,6 @@ export function fleetKey(layout: SchemeLayout, random: Random): FleetKey {
     publicKey: key.publicKey,
     sign: (message) => signP256(key, message),
     possession: () => new Uint8Array(),
+    pem: key.secret.export({ type: 'pkcs8', format: 'pem' }).toString(),
   }
 }

@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { temporaryFolder } from '../sequencer/localLane.ts'
+import { startAnvil } from '../support/anvil.ts'
+import { openTestLane } from '../support/laneFixture.ts'
+
+const CLI = fileURLToPath(new URL('../../cli/backfeed.ts', import.meta.url))
+
+interface Answer {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+function backfeed(parameters: readonly string[], input = ''): Promise<Answer> {
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, [CLI, ...parameters], (error, out, err) => {
+      resolve({ code: error === null ? 0 : Number(error.code), out: out.trim(), err: err.trim() })
+    })
+    child.stdin?.end(input)
+  })
+}
+
+test('a gateway as an operator runs it: checked, started, asked, told, stopped', { timeout: 120_000 }, async (t) => {
+  await using anvil = await startAnvil()
+  await using folder = await temporaryFolder()
+  const lane = await openTestLane({ anvil, evses: 2 })
+  const path = (name: string): string => join(folder.path, name)
+  for (const [i, { pem }] of lane.fleet.keys.entries()) writeFileSync(path(`${i}.pem`), pem!, { mode: 0o600 })
+  const port = await freePort()
+  const { out: passwordHash, code } = await backfeed(['gateway', 'hash-password'], 'sixteen-characters-and-more\n')
+  assert.equal(code, 0)
+  const config = (slotOfSecond: number): string => `
+dataDir = "${path('data')}"
+[l1]
+rpcUrl = "${anvil.url}"
+pollMs = 100
+follow = { kind = "depth", blocks = 0 }
+[clock]
+source = "l1"
+[contracts]
+${Object.entries(lane.contracts)
+  .map(([name, value]) => `${name} = ${typeof value === 'number' ? value : `"${value}"`}`)
+  .join('\n')}
+[[sequencers]]
+lane = ${lane.lane}
+addresses = ["http://127.0.0.1:1"]
+[[fleet.evses]]
+name = "hall-1"
+lane = ${lane.lane}
+slot = 0
+station = "CP-1"
+telemetry = "ocpp"
+signer = { kind = "file", keyFile = "${path('0.pem')}" }
+[[fleet.evses]]
+name = "hall-2"
+lane = ${lane.lane}
+slot = ${slotOfSecond}
+station = "CP-2"
+signer = { kind = "file", keyFile = "${path('1.pem')}" }
+[[fleet.contracts]]
+lane = ${lane.lane}
+slot = 0
+tokens = ["CAR-0"]
+[control.bySource.ocpp]
+telemetry = { staleMs = 30000 }
+[ocpp]
+port = 0
+securityProfile = 1
+[[ocpp.stations]]
+id = "CP-1"
+passwordHash = "${passwordHash}"
+[[ocpp.stations]]
+id = "CP-2"
+passwordHash = "${passwordHash}"
+[http]
+port = ${port}
+[log]
+level = "error"
+`
+  const [good, swapped] = [path('gateway.toml'), path('swapped.toml')]
+  writeFileSync(good, config(1))
+  writeFileSync(swapped, config(0))
+
+  await t.test('what it would stumble over is named', async () => {
+    const right = await backfeed(['gateway', 'check', '--config', good])
+    assert.equal(right.code, 0, right.out + right.err)
+    assert.doesNotMatch(right.out, /FAULT/)
+    const wrong = await backfeed(['gateway', 'check', '--config', swapped])
+    assert.equal(wrong.code, 2)
+    chmodSync(path('1.pem'), 0o644)
+    const open = await backfeed(['gateway', 'check', '--config', good])
+    chmodSync(path('1.pem'), 0o600)
+    assert.equal(open.code, 2)
+    assert.match(open.out, /FAULT .*hall-2.*ERR_AUTH_EXPIRED|FAULT .*ERR_AUTH_EXPIRED.*hall-2/)
+    writeFileSync(path('misspelt.toml'), config(1).replace('securityProfile', 'securityProfil'))
+    const misspelt = await backfeed(['gateway', 'check', '--config', path('misspelt.toml')])
+    assert.equal(misspelt.code, 2)
+    assert.match(misspelt.err, /ocpp\.securityProfil: unknown key/)
+  })
+
+  const child = spawn(process.execPath, [CLI, 'gateway', '--config', good], { stdio: ['ignore', 'ignore', 'inherit'] })
+  t.after(() => child.kill('SIGKILL'))
+  const url = ['--url', `http://127.0.0.1:${port}`]
+  let status = await backfeed(['gateway', 'status', '--json', ...url])
+  for (let i = 0; i < 60 && status.out === ''; i++) {
+    assert.equal(child.exitCode, null, 'the gateway ended')
+    await sleep(250)
+    status = await backfeed(['gateway', 'status', '--json', ...url])
+  }
+  await t.test('it says how it is', async () => {
+    const sources = (JSON.parse(status.out) as { sources: { name: string; state: string }[] }).sources
+    const stateOf = (name: string): string | undefined => sources.find((source) => source.name === name)?.state
+    assert.equal(stateOf('ocpp'), 'UP')
+    assert.equal(stateOf('mqtt'), undefined, 'a section that is absent is a source that is off')
+    const table = await backfeed(['gateway', 'status', '--all', ...url])
+    for (const name of ['hall-1', 'hall-2', 'ocpp']) assert.match(table.out, new RegExp(name))
+    const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+    assert.match(metrics, /backfeed_gateway_source_up\{[^}]*source="ocpp"[^}]*\} 1/)
+  })
+
+  await t.test('it does what it is told, or says why not', async () => {
+    const told = (...parameters: string[]): Promise<Answer> => backfeed(['gateway', ...parameters, ...url])
+    assert.equal((await told('withheld')).out, 'nothing is put aside')
+    assert.equal((await told('reset-guard', 'hall-1')).code, 0)
+    for (const [command, code] of [
+      [['reset-guard', 'hall-9'], 'EVSE_UNKNOWN'],
+      // Nothing was ever metered there.
+      [['release', 'hall-1', '7'], 'EVSE_UNKNOWN'],
+      [['dismiss', 'hall-9', '7'], 'EVSE_UNKNOWN'],
+    ] as const) {
+      const answer = await told(...command)
+      assert.notEqual(answer.code, 0)
+      assert.match(answer.err, new RegExp(code), command.join(' '))
+    }
+  })
+
+  child.kill('SIGTERM')
+  const [exit] = (await once(child, 'exit')) as [number | null]
+  assert.equal(exit, 0)
+  const gone = await backfeed(['gateway', 'withheld', ...url])
+  assert.match(gone.err, /GATEWAY_UNREACHABLE/)
+})
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
