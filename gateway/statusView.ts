@@ -10,7 +10,7 @@ export interface ViewSize {
 
 type Paint = Parameters<typeof styleText>[0]
 
-const COLOURS: Readonly<Record<SourceState, Paint>> = { UP: 'green', DEGRADED: 'yellow', DOWN: 'red', OFF: 'dim' }
+const COLOURS: Readonly<Record<SourceState, Paint>> = { UP: 'green', DEGRADED: 'yellow', DOWN: 'red' }
 /** Lines that problems may take before EVSEs lose theirs. */
 const MOST_PROBLEM_LINES = 12
 

@@ -16,7 +16,7 @@ for (const { name, skip, open } of BROKERS) {
     const site = await openSite({ broker: brokers.gateway, folder: await temporaryFolder(t), evses: 2, operator })
     t.after(() => site.close())
     assert.ok(await site.source.whenUp(5_000), JSON.stringify(site.source.status()))
-    assert.equal(site.source.status().figures['protocol'], brokers.protocol)
+    assert.equal(site.source.status().figures.protocol, brokers.protocol)
 
     const evse = openEvse(0, await brokers.evse(0), { telemetryHz: 20 })
     t.after(() => evse.close())
@@ -50,7 +50,7 @@ for (const { name, skip, open } of BROKERS) {
     assert.equal(evse.stopReason, 'TELEMETRY_STALE')
     assert.equal(await site.source.commands.setLimit('nobody', 1, signal), 'UNREACHABLE')
     await evse.cutLink()
-    await until(() => site.source.status().figures['online'] === 0)
+    await until(() => site.source.status().figures.online === 0)
     assert.equal(await site.source.commands.setLimit('evse-0', 1, signal), 'UNREACHABLE')
     assert.equal(site.source.status().state, 'UP')
   })
