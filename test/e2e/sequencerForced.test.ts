@@ -100,8 +100,10 @@ async function assertAgree(lane: TestLane, sequencer: Sequencer, prover: TestPro
   const { queued, taken } = status.forced
   assert.deepEqual([queued, taken], [onL1.forced.length, onL1.forced.length])
   const told = await sequencer.queries.forced({ lane: lane.lane, from: 0, limit: 256 })
-  const fate = ({ outcome, amountMicro }: { outcome: number; amountMicro: number }) => ({ outcome, amountMicro })
-  assert.deepEqual(told.map(fate), onL1.forced.map(fate))
+  assert.deepEqual(
+    told.map(({ outcome, amountMicro }) => ({ outcome, amountMicro })),
+    onL1.forced.map(({ outcome, amountMicro }) => ({ outcome, amountMicro })),
+  )
   await prover.idle()
   const [checked] = prover.status().lanes.filter((of) => of.lane === lane.lane)
   assert.equal(Number(checked!.checkedIndex), onL1.batches.length)
