@@ -15,8 +15,9 @@ import { sequencerSettings } from '../../support/sequencerFixture.ts'
 import { cuttableProxy } from '../support/cuttableProxy.ts'
 import { writeEvseFiles } from '../support/evseOnLane.ts'
 import { Firmware, spawnAgent } from '../support/firmware.ts'
+import { byNight } from '../../support/nightly.ts'
 
-const KILLS = Number(process.env.KILLS ?? 12)
+const KILLS = Number(process.env.KILLS ?? (byNight === false ? 12 : 5))
 const PERIODS = 6
 const INTERVALS = PERIODS * 60
 /** 5 040 W. */
