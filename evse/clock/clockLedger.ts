@@ -48,6 +48,8 @@ export class ClockLedger {
   /** The open doubt is no longer one: a reading or a jump proved it. */
   #broken: { readonly code: 'CLOCK_OFF' | 'CLOCK_JUMPED'; readonly offMs: number; readonly told: Range[] } | undefined
   #lastSeen: Moment
+  /** The least and the most that the wall clock was seen to have gained on the monotonic one since the last good reading, or the start, ms. */
+  #gained: Range = [0, 0]
 
   constructor(rules: ClockRules, saved: SavedLedger | undefined, at: Moment) {
     this.#rules = rules
@@ -76,6 +78,7 @@ export class ClockLedger {
       return false
     }
     const offMs = this.#estimateMs(at)
+    this.#gained = [Math.min(this.#gained[0], this.#gainedMs(at)), Math.max(this.#gained[1], this.#gainedMs(at))]
     if (Math.abs(offMs) > this.#rules.limitMs) {
       this.#break('CLOCK_JUMPED', offMs, at)
       return true
@@ -99,7 +102,9 @@ export class ClockLedger {
     }
     const broken = this.#broken
     const isBridged =
-      broken === undefined && (this.#lastGood !== undefined || this.#driftMs(this.#started, at) <= this.#rules.limitMs)
+      broken === undefined &&
+      (this.#lastGood !== undefined || this.#driftMs(this.#started, at) <= this.#rules.limitMs) &&
+      this.#worstSinceMs(offsetMs, at) <= this.#rules.limitMs
     if (this.#openSinceMs !== undefined && !isBridged) {
       this.#distrust([this.#openSinceMs, Math.max(this.#openSinceMs, at.wallMs)])
       for (const told of broken?.told ?? []) this.#distrust(told)
@@ -107,6 +112,7 @@ export class ClockLedger {
     this.#broken = undefined
     this.#openSinceMs = undefined
     this.#lastGood = { ...at, offsetMs }
+    this.#gained = [0, 0]
   }
 
   isTrusted(at: Moment): boolean {
@@ -141,9 +147,18 @@ export class ClockLedger {
 
   /** How far off the clock must be by now, if the monotonic clock is right. */
   #estimateMs(at: Moment): number {
-    const base = this.#lastGood ?? { ...this.#started, offsetMs: 0 }
-    const gainedMs = at.wallMs - base.wallMs - (at.monotonicMs - base.monotonicMs)
-    return base.offsetMs - gainedMs
+    return (this.#lastGood?.offsetMs ?? 0) - this.#gainedMs(at)
+  }
+
+  #gainedMs(at: Moment): number {
+    const base = this.#lastGood ?? this.#started
+    return at.wallMs - base.wallMs - (at.monotonicMs - base.monotonicMs)
+  }
+
+  /** How far off it was at its worst since the last good reading, by a reading now: each step may be small, and their sum too much. */
+  #worstSinceMs(offsetMs: number, at: Moment): number {
+    const then = (gainedMs: number): number => Math.abs(offsetMs + this.#gainedMs(at) - gainedMs)
+    return Math.max(then(this.#gained[0]), then(this.#gained[1]))
   }
 
   #isChecked(at: Moment): boolean {

@@ -158,6 +158,20 @@ test('a jump of the wall clock shows at once; jumping back does not heal it', ()
   assert.equal(ledger.judge([T, T + 3_000], { wallMs: T + 4_000, monotonicMs: 4_000 }), 'NO')
 })
 
+test('steps that are small one by one: a good reading after them does not heal what their sum spoiled', () => {
+  const ledger = new ClockLedger(RULES, undefined, { wallMs: T, monotonicMs: 0 })
+  ledger.observe({ wallMs: T + MINUTE + 47, monotonicMs: MINUTE })
+  ledger.observe({ wallMs: T + 2 * MINUTE + 49, monotonicMs: 2 * MINUTE })
+  const at = { wallMs: T + 3 * MINUTE + 4, monotonicMs: 3 * MINUTE }
+  // By this reading it had been 52 ms ahead a minute ago.
+  ledger.take({ offsetMs: -7 }, at)
+  assert.equal(ledger.judge([T + MINUTE, T + 2 * MINUTE], at), 'NO')
+  const healed = new ClockLedger(RULES, undefined, { wallMs: T, monotonicMs: 0 })
+  healed.observe({ wallMs: T + 2 * MINUTE + 49, monotonicMs: 2 * MINUTE })
+  healed.take({ offsetMs: -4 }, at)
+  assert.equal(healed.judge([T + MINUTE, T + 2 * MINUTE], at), 'YES')
+})
+
 test('a clock that lost its battery: its times are not trusted afterwards, older ones are', () => {
   const saved = { lastGoodMs: T, openSinceMs: undefined, distrusted: [], floorMs: 0 }
   const ledger = new ClockLedger(RULES, saved, { wallMs: 1_000, monotonicMs: 0 })

@@ -49,24 +49,29 @@ beforeEach(async () => {
   node.play()
   account = accountFromKey(anvilPrivateKey(nextAccount++))
   sentIds = []
-  const client = await connectL1(l1ConfigSchema.parse({ rpcUrl: node.url, timeoutMs: 1_000, retryCount: 0 }))
-  const policy = txPolicy(
-    txConfigSchema.parse({
-      finality: { kind: 'depth', blocks: 2 },
-      pollMs: LOOK_MS,
-      stuckMs: 400,
-      rebroadcastMs: 150,
-      foreignNonceBlocks: 3,
-    }),
-  )
-  manager = new TxManager({ client, account, store: memoryTxStore(), policy, log: silentLogger() })
-  await manager.start({ fail: (error) => assert.fail(String(error)) })
+  manager = await startManager()
 })
 afterEach(async () => {
   node.play()
   await manager.stop()
   await audit()
 })
+
+async function startManager(patience: { stuckMs: number } = { stuckMs: 400 }): Promise<TxManager> {
+  const client = await connectL1(l1ConfigSchema.parse({ rpcUrl: node.url, timeoutMs: 1_000, retryCount: 0 }))
+  const policy = txPolicy(
+    txConfigSchema.parse({
+      finality: { kind: 'depth', blocks: 2 },
+      pollMs: LOOK_MS,
+      rebroadcastMs: 150,
+      foreignNonceBlocks: 3,
+      ...patience,
+    }),
+  )
+  const started = new TxManager({ client, account, store: memoryTxStore(), policy, log: silentLogger() })
+  await started.start({ fail: (error) => assert.fail(String(error)) })
+  return started
+}
 
 const send = (id: string, kind: 'plain' | 'blob' = 'plain') => {
   sentIds.push(id)
@@ -134,6 +139,9 @@ test('an account nonce that an overtaken node tells too low, then right', async 
 })
 
 test('receipts that vanish for some blocks: nothing is sent a second time', async () => {
+  // It offers more for what waits to be mined; here it is mined, and must not be offered again however slow the machine.
+  await manager.stop()
+  manager = await startManager({ stuckMs: 600_000 })
   await anvil.setAutomine(false)
   try {
     const sent = send('vanishing')
@@ -141,8 +149,6 @@ test('receipts that vanish for some blocks: nothing is sent a second time', asyn
     node.play((request) =>
       request.method === 'eth_getTransactionReceipt' ? { kind: 'result', result: null } : forward,
     )
-    // A busy machine may have let it offer more while it waited: that is not what is asked here.
-    const offered = manager.records()[0]?.attempts.length
     await anvil.mine(1)
     await looks(4)
     // One block less than after which the nonce would count as somebody else's.
@@ -150,7 +156,7 @@ test('receipts that vanish for some blocks: nothing is sent a second time', asyn
     await looks(4)
     node.play()
     assert.equal((await sent).status, 'success')
-    assert.equal(manager.records()[0]?.attempts.length, offered)
+    assert.equal(manager.records()[0]?.attempts.length, 1)
     // Mined, and then its receipt is gone for a look: told apart from a reorganisation by showing the same offer again.
     node.play((request) =>
       request.method === 'eth_getTransactionReceipt' ? { kind: 'result', result: null } : forward,
