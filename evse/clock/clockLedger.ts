@@ -65,8 +65,8 @@ export class ClockLedger {
 
   save(): SavedLedger {
     const lastGoodMs = this.#lastGood?.wallMs ?? this.#savedGoodMs
-    // Before the first reading of this process nothing was measured by it.
-    const isFresh = this.#lastGood === undefined && this.#broken === undefined
+    // Nobody has looked at it yet, let alone measured by it.
+    const isFresh = this.#lastSeen === this.#started
     const openSinceMs = isFresh ? undefined : this.#openSinceMs
     return { lastGoodMs, openSinceMs, distrusted: this.#distrusted, floorMs: this.#floorMs }
   }

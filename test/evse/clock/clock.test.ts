@@ -172,6 +172,19 @@ test('steps that are small one by one: a good reading after them does not heal w
   assert.equal(healed.judge([T + MINUTE, T + 2 * MINUTE], at), 'YES')
 })
 
+test('what a process measured that never had a reading is not trusted by the next', () => {
+  const first = new ClockLedger(RULES, undefined, { wallMs: T, monotonicMs: 0 })
+  first.observe({ wallMs: T + MINUTE, monotonicMs: MINUTE })
+  const at = { wallMs: T + 2 * MINUTE, monotonicMs: 0 }
+  const second = new ClockLedger(RULES, first.save(), at)
+  second.take({ offsetMs: 0 }, at)
+  assert.equal(second.judge([T, T + MINUTE], at), 'NO')
+  const unused = new ClockLedger(RULES, undefined, { wallMs: T, monotonicMs: 0 })
+  const third = new ClockLedger(RULES, unused.save(), at)
+  third.take({ offsetMs: 0 }, at)
+  assert.equal(third.judge([T, T + MINUTE], at), 'YES')
+})
+
 test('a clock that lost its battery: its times are not trusted afterwards, older ones are', () => {
   const saved = { lastGoodMs: T, openSinceMs: undefined, distrusted: [], floorMs: 0 }
   const ledger = new ClockLedger(RULES, saved, { wallMs: 1_000, monotonicMs: 0 })
