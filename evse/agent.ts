@@ -200,6 +200,7 @@ export async function startAgent(config: Readonly<EvseConfig>, options: AgentOpt
   const server = new StatusServer({
     ...config.http,
     metrics,
+    log,
     problems: () => status().problems,
     status,
     refresh: () => {

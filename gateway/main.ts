@@ -55,6 +55,7 @@ export async function startGateway(config: Readonly<GatewayConfig>, options: Gat
   const server = new StatusServer({
     ...config.http,
     metrics,
+    log,
     paths: { health: '/health', status: '/v1/status' },
     problems: () => unhealthy(reports.map((source) => source.status())),
     status,

@@ -83,7 +83,7 @@ export async function startProver(config: Readonly<ProverConfig>, options: Prove
     gauges()
     attesting?.refresh()
   }
-  const server = new StatusServer({ ...config.http, metrics, problems: () => status().problems, status, refresh })
+  const server = new StatusServer({ ...config.http, metrics, log, problems: () => status().problems, status, refresh })
 
   const components: Component[] = [
     { name: 'signaturePool', stop: () => verifier.close() },

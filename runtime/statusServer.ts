@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { BackfeedError, isBackfeedError } from './errors.ts'
+import { BackfeedError, describeError, isBackfeedError } from './errors.ts'
+import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { Component } from './service.ts'
 
@@ -9,6 +10,7 @@ export interface StatusServerSettings {
   /** 0: any free one. */
   readonly port: number
   readonly metrics: Metrics
+  readonly log: Logger
   /** What keeps the process from its work; empty: healthy. */
   problems(): readonly unknown[]
   /** The whole answer of the status path. */
@@ -16,7 +18,7 @@ export interface StatusServerSettings {
   /** Brings gauges up to date before they are read. */
   refresh(): void
   readonly paths?: { readonly health: string; readonly status: string }
-  /** What may be asked for by POST with a JSON body, by path: an operator's commands. What they throw is the answer. */
+  /** What may be asked for by POST with a JSON body, by path: an operator's commands. A BackfeedError they throw is the answer. */
   readonly actions?: Readonly<Record<string, (body: unknown) => Promise<unknown>>>
 }
 
@@ -37,7 +39,10 @@ export class StatusServer implements Component {
       this.#answer(request).then(
         ({ code, type, body }) =>
           response.writeHead(code, { 'content-type': type, 'cache-control': 'no-store' }).end(body),
-        () => response.writeHead(500, { 'content-type': 'text/plain' }).end('failed\n'),
+        (error: unknown) => {
+          settings.log.error({ path: pathOf(request), err: error }, `not answered: ${describeError(error)}`)
+          response.writeHead(500, { 'content-type': 'text/plain' }).end('failed\n')
+        },
       )
     })
   }
@@ -63,7 +68,7 @@ export class StatusServer implements Component {
 
   async #answer(request: IncomingMessage): Promise<Answer> {
     const { paths = { health: '/healthz', status: '/status' }, actions = {}, metrics, ...settings } = this.#settings
-    const path = request.url?.split('?', 1)[0] ?? ''
+    const path = pathOf(request)
     const action = Object.hasOwn(actions, path) ? actions[path] : undefined
     if (action !== undefined) {
       if (request.method !== 'POST') return text(405, 'POST only\n')
@@ -83,6 +88,10 @@ export class StatusServer implements Component {
     }
     return text(404, 'not found\n')
   }
+}
+
+function pathOf(request: IncomingMessage): string {
+  return request.url?.split('?', 1)[0] ?? ''
 }
 
 interface Answer {
@@ -105,18 +114,30 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   if (!/^application\/json\b/.test(request.headers['content-type'] ?? '')) {
     throw new BackfeedError('BAD_REQUEST', 'the body must be application/json')
   }
-  const parts: Buffer[] = []
-  let length = 0
-  for await (const part of request as AsyncIterable<Buffer>) {
-    length += part.length
-    if (length > MAX_BODY_BYTES) throw new BackfeedError('BAD_REQUEST', `a body has at most ${MAX_BODY_BYTES} bytes`)
-    parts.push(part)
-  }
+  const body = await readBody(request)
   try {
-    return JSON.parse(Buffer.concat(parts).toString('utf8'))
+    return JSON.parse(body.toString('utf8'))
   } catch (cause) {
     throw new BackfeedError('BAD_REQUEST', 'the body is not JSON', { cause })
   }
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const parts: Buffer[] = []
+  let length = 0
+  try {
+    for await (const part of request as AsyncIterable<Buffer>) {
+      length += part.length
+      if (length > MAX_BODY_BYTES) {
+        throw new BackfeedError('BAD_REQUEST', `a body has at most ${MAX_BODY_BYTES} bytes`)
+      }
+      parts.push(part)
+    }
+  } catch (cause) {
+    if (isBackfeedError(cause)) throw cause
+    throw new BackfeedError('BAD_REQUEST', 'the body did not come whole', { cause })
+  }
+  return Buffer.concat(parts)
 }
 
 function text(code: number, body: string): Answer {

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { test } from 'node:test'
 import { BackfeedError } from '../../runtime/errors.ts'
+import { createLogger, silentLogger } from '../../runtime/log.ts'
 import { createMetrics } from '../../runtime/metrics.ts'
 import { StatusServer, type StatusServerSettings } from '../../runtime/statusServer.ts'
 
@@ -11,6 +14,7 @@ async function serving(more: Partial<StatusServerSettings> = {}) {
     host: '127.0.0.1',
     port: 0,
     metrics,
+    log: silentLogger(),
     problems: () => [],
     status: () => ({ big: 12n }),
     refresh: () => gauge.set(7),
@@ -73,4 +77,41 @@ test('an action takes JSON alone, and answers what went wrong with its code', as
   }
   assert.deepEqual(seen, [{ a: 1 }, {}])
   assert.equal((await fetch(`${server.url}/v1/act`)).status, 405)
+})
+
+test('what nobody foresaw is a 500 without a reason, and the reason is in the log', async () => {
+  const lines: string[] = []
+  const log = createLogger({ service: 'test', destination: { write: (line) => void lines.push(line) } })
+  const status = (): unknown => {
+    throw new TypeError('no such lane')
+  }
+  const act = (): Promise<unknown> => Promise.reject(new RangeError('no such day'))
+  await using server = await serving({ log, status, actions: { '/v1/act': act } })
+  for (const answer of [await fetch(`${server.url}/status`), await post(`${server.url}/v1/act`, '{}')]) {
+    assert.deepEqual([answer.status, await answer.text()], [500, 'failed\n'])
+  }
+  const told = lines.map((line) => JSON.parse(line))
+  assert.deepEqual(
+    told.map(({ level, path, err }) => [level, path, err.message]),
+    [
+      ['error', '/status', 'no such lane'],
+      ['error', '/v1/act', 'no such day'],
+    ],
+  )
+})
+
+test('a body that does not come whole is the fault of who sent it', async () => {
+  const lines: string[] = []
+  const log = createLogger({ service: 'test', destination: { write: (line) => void lines.push(line) } })
+  let calls = 0
+  await using server = await serving({ log, actions: { '/v1/act': async () => calls++ } })
+  const { hostname, port } = new URL(server.url)
+  const socket = connect(Number(port), hostname)
+  socket.write('POST /v1/act HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{')
+  await once(socket, 'connect')
+  assert.equal((await fetch(`${server.url}/healthz`)).status, 200) // the half is there
+  socket.resetAndDestroy()
+  assert.equal((await fetch(`${server.url}/healthz`)).status, 200)
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual([lines, calls], [[], 0])
 })
