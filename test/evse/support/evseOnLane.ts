@@ -1,19 +1,18 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { evseKey } from '../../support/generators/evseKey.ts'
-import { Random } from '../../support/generators/random.ts'
 import { FLEET_CAPACITY_WH, FLEET_RATED_W } from '../../support/fleet.ts'
 import type { TestLane } from '../../support/laneFixture.ts'
+
+export const evseKeyFile = (folder: string): string => join(folder, 'evse.pem')
 
 /** Writes the key of the fleet's first charger, and a configuration for its agent; returns the configuration's path. */
 export function writeEvseFiles(
   folder: string,
   lane: TestLane,
-  options: { sequencers: readonly string[]; socket?: string; more?: string; seed?: number },
+  options: { sequencers: readonly string[]; socket?: string; signer?: string; more?: string },
 ): string {
-  const keyFile = join(folder, 'evse.pem')
-  const key = evseKey(new Random(options.seed ?? 1))
-  writeFileSync(keyFile, key.secret.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 })
+  const keyFile = evseKeyFile(folder)
+  writeFileSync(keyFile, lane.fleet.keys[0]!.pem!, { mode: 0o600 })
   const path = join(folder, 'evse.toml')
   writeFileSync(
     path,
@@ -30,8 +29,7 @@ ratedW = ${FLEET_RATED_W}
 lat = 48.7
 lon = 9.1
 [signer]
-kind = "file"
-keyFile = "${keyFile}"
+${options.signer ?? `kind = "file"\nkeyFile = "${keyFile}"`}
 [[contracts]]
 slot = 0
 capacityWh = ${FLEET_CAPACITY_WH}
