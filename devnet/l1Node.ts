@@ -1,9 +1,9 @@
 import type { ChildProcess } from 'node:child_process'
-import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { connectL1, type L1Client, l1ConfigSchema } from '../l1/client.ts'
 import { BackfeedError, ExitCode } from '../runtime/errors.ts'
 import { pause } from '../runtime/wait.ts'
+import { freePort } from './freePort.ts'
 import { spawnLeashed } from './leash.ts'
 
 /** An L1 node on loopback whose clock can be moved forward. */
@@ -23,6 +23,7 @@ export interface L1Node extends AsyncDisposable {
 
 const ANVIL = fileURLToPath(new URL('../node_modules/.bin/anvil', import.meta.url))
 const START_TIMEOUT_MS = 20_000
+
 /** Starts anvil under main net's rules after Fusaka, the transaction gas cap included. */
 export async function startL1Node(options: { startSeconds: number }): Promise<L1Node> {
   const port = await freePort()
@@ -85,17 +86,4 @@ async function waitUntilReady(url: string, child: ChildProcess): Promise<L1Clien
       await pause(50)
     }
   }
-}
-
-/** A port that nobody listens on at the moment. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  const address = server.address()
-  await new Promise<void>((resolve) => server.close(() => resolve()))
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }

@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { startDevnetBroker } from '../../devnet/broker.ts'
-import { freePort } from '../../devnet/l1Node.ts'
+import { freePort } from '../../devnet/freePort.ts'
 import { spawnLeashed } from '../../devnet/leash.ts'
 import { pause } from '../../runtime/wait.ts'
 

@@ -11,7 +11,7 @@ import {
 } from 'viem'
 import { mnemonicToAccount } from 'viem/accounts'
 import { foundry } from 'viem/chains'
-import { freePort } from '../../devnet/l1Node.ts'
+import { freePort } from '../../devnet/freePort.ts'
 
 export interface AnvilOptions {
   port?: number
