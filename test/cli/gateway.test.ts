@@ -7,9 +7,9 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '../../devnet/freePort.ts'
-import { temporaryFolder } from '../sequencer/localLane.ts'
 import { startAnvil } from '../support/anvil.ts'
 import { openTestLane } from '../support/laneFixture.ts'
+import { temporaryFolder } from '../support/temporaryFolder.ts'
 
 const CLI = fileURLToPath(new URL('../../cli/backfeed.ts', import.meta.url))
 

@@ -28,10 +28,10 @@ import { decodeRecord } from '../../protocol/record.ts'
 import { BLS_LAYOUT } from '../../protocol/scheme.ts'
 import { isBackfeedError } from '../../runtime/errors.ts'
 import { startSequencer } from '../../sequencer/main.ts'
-import { temporaryFolder } from '../sequencer/localLane.ts'
 import { anvilPrivateKey, startAnvil } from '../support/anvil.ts'
 import { mint, openTestLane, type TestLane } from '../support/laneFixture.ts'
 import { sequencerConfig } from '../support/sequencerFixture.ts'
+import { temporaryFolder } from '../support/temporaryFolder.ts'
 
 const DEPOSIT_MICRO = 50_000_000n
 const CHALLENGER_INDEX = 5

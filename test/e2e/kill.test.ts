@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startSequencer } from '../../sequencer/main.ts'
-import { temporaryFolder } from '../sequencer/localLane.ts'
 import { startAnvil } from '../support/anvil.ts'
 import { Outcome } from '../../protocol/outcome.ts'
 import { type Acknowledged, assertKept, type FeedTarget, feed } from '../support/feed.ts'
@@ -16,6 +15,7 @@ import { verifierOf } from '../support/receipts.ts'
 import { readLane } from '../support/laneOnL1.ts'
 import { type SequencerChild, startSequencerChild } from '../support/sequencerChild.ts'
 import { sequencerConfig, sequencerSettings } from '../support/sequencerFixture.ts'
+import { temporaryFolder } from '../support/temporaryFolder.ts'
 
 const KILLS = Number(process.env.KILLS ?? 10)
 const SENDERS = 6

@@ -11,7 +11,6 @@ import { beaconSource } from '../../l1/derive/beacon.ts'
 import { SLASH_WEI } from '../../protocol/limits.ts'
 import { parseReceiptJson, type ReceiptFile } from '../../protocol/receiptJson.ts'
 import { startSequencer } from '../../sequencer/main.ts'
-import { temporaryFolder } from '../sequencer/localLane.ts'
 import { type Anvil, anvilPrivateKey, startAnvil } from '../support/anvil.ts'
 import { EvilLane } from '../support/evil/evilLane.ts'
 import { type DataMode, postBatch } from '../support/evil/postBatch.ts'
@@ -20,6 +19,7 @@ import { openTestLane, type TestLane } from '../support/laneFixture.ts'
 import { readLane } from '../support/laneOnL1.ts'
 import { verifierOf } from '../support/receipts.ts'
 import { sequencerConfig } from '../support/sequencerFixture.ts'
+import { temporaryFolder } from '../support/temporaryFolder.ts'
 
 const ROW = 88
 const reporter = privateKeyToAccount(anvilPrivateKey(5))

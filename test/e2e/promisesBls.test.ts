@@ -9,7 +9,6 @@ import { SLASH_WEI } from '../../protocol/limits.ts'
 import { parseReceiptJson, type ReceiptFile } from '../../protocol/receiptJson.ts'
 import { BLS_LAYOUT } from '../../protocol/scheme.ts'
 import { startSequencer } from '../../sequencer/main.ts'
-import { temporaryFolder } from '../sequencer/localLane.ts'
 import { anvilPrivateKey, startAnvil } from '../support/anvil.ts'
 import { summedBody } from '../support/evil/blsLies.ts'
 import { EvilLane } from '../support/evil/evilLane.ts'
@@ -17,6 +16,7 @@ import { postBatch } from '../support/evil/postBatch.ts'
 import { openTestLane, type TestLane } from '../support/laneFixture.ts'
 import { verifierOf } from '../support/receipts.ts'
 import { sequencerConfig } from '../support/sequencerFixture.ts'
+import { temporaryFolder } from '../support/temporaryFolder.ts'
 
 const RECORDS = 6
 const reporter = privateKeyToAccount(anvilPrivateKey(5))

@@ -11,7 +11,6 @@ import { SLASH_WEI } from '../../protocol/limits.ts'
 import { Outcome } from '../../protocol/outcome.ts'
 import { type Sequencer, startSequencer } from '../../sequencer/main.ts'
 import { DUPLICATE, readResult } from '../../sequencer/submission.ts'
-import { temporaryFolder } from '../sequencer/localLane.ts'
 import { startAnvil } from '../support/anvil.ts'
 import { buildBatch, type Lie } from '../support/evil/buildBatch.ts'
 import { EvilLane } from '../support/evil/evilLane.ts'
@@ -22,6 +21,7 @@ import { openTestLane, type TestLane } from '../support/laneFixture.ts'
 import { verifierOf } from '../support/receipts.ts'
 import { readLane } from '../support/laneOnL1.ts'
 import { sequencerConfig } from '../support/sequencerFixture.ts'
+import { temporaryFolder } from '../support/temporaryFolder.ts'
 
 const PROVER = 4
 /** Chargers whose records the holder of the stolen key posts by himself. */

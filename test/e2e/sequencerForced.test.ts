@@ -17,7 +17,6 @@ import { Outcome } from '../../protocol/outcome.ts'
 import { isBackfeedError } from '../../runtime/errors.ts'
 import { type Sequencer, startSequencer } from '../../sequencer/main.ts'
 import { readResult } from '../../sequencer/submission.ts'
-import { temporaryFolder } from '../sequencer/localLane.ts'
 import { anvilPrivateKey, startAnvil } from '../support/anvil.ts'
 import { buildBatch, type Lie } from '../support/evil/buildBatch.ts'
 import { EvilLane } from '../support/evil/evilLane.ts'
@@ -28,6 +27,7 @@ import { forceRow } from '../support/forceRow.ts'
 import { openTestLane, type TestLane } from '../support/laneFixture.ts'
 import { type LaneOnL1, readLane } from '../support/laneOnL1.ts'
 import { sequencerConfig } from '../support/sequencerFixture.ts'
+import { temporaryFolder } from '../support/temporaryFolder.ts'
 
 const PROVER = 4
 const STRANGER = 5

@@ -10,7 +10,6 @@ import { createLibp2pClient } from '../../client/libp2p.ts'
 import type { RecordClient } from '../../client/recordClient.ts'
 import { Outcome } from '../../protocol/outcome.ts'
 import { DUPLICATE } from '../../protocol/wire.ts'
-import { temporaryFolder } from '../sequencer/localLane.ts'
 import { startAnvil } from '../support/anvil.ts'
 import { withSeed } from '../support/generators/random.ts'
 import { openTestLane } from '../support/laneFixture.ts'
@@ -20,6 +19,7 @@ import { sequencerSettings } from '../support/sequencerFixture.ts'
 import { httpAttacks } from '../support/siege/http.ts'
 import { badFrames, rawBytes } from '../support/siege/libp2p.ts'
 import { Tally } from '../support/siege/tally.ts'
+import { temporaryFolder } from '../support/temporaryFolder.ts'
 
 const SECONDS = Number(process.env.SIEGE_SECONDS ?? 12)
 const HONEST = 4

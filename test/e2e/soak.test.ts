@@ -6,12 +6,12 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createHttpClient } from '../../client/http.ts'
 import { Outcome } from '../../protocol/outcome.ts'
-import { temporaryFolder } from '../sequencer/localLane.ts'
 import { startAnvil } from '../support/anvil.ts'
 import { openTestLane } from '../support/laneFixture.ts'
 import { byNight } from '../support/nightly.ts'
 import { startSequencerChild } from '../support/sequencerChild.ts'
 import { sequencerSettings } from '../support/sequencerFixture.ts'
+import { temporaryFolder } from '../support/temporaryFolder.ts'
 
 const MINUTES = Number(process.env.SOAK_MINUTES ?? 60)
 const EVSES = 600

@@ -7,7 +7,7 @@ import { startAnvil } from '../support/anvil.ts'
 import { type Answer, forward, refuse, startHostileNode } from '../support/hostileNode.ts'
 import { openTestLane } from '../support/laneFixture.ts'
 import { sequencerConfig } from '../support/sequencerFixture.ts'
-import { temporaryFolder } from './localLane.ts'
+import { temporaryFolder } from '../support/temporaryFolder.ts'
 import { until } from './support/until.ts'
 
 /** What it asks for at every new block. */

@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { privateKeyToAccount } from 'viem/accounts'
 import { recordDomain } from '../../protocol/domain.ts'
@@ -27,11 +25,6 @@ export const ACTIVE_FROM = T0 - 7200
 
 export function localFleet(evses = 8, layout: SchemeLayout = P256_LAYOUT): Fleet {
   return new Fleet({ evses, firstInterval: T0 / 15, name: NAME, layout })
-}
-
-export async function temporaryFolder(): Promise<AsyncDisposable & { path: string }> {
-  const path = await mkdtemp(join(tmpdir(), 'backfeed-'))
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
 
 export interface LocalLane extends AsyncDisposable {

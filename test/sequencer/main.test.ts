@@ -12,8 +12,9 @@ import { DUPLICATE, readResult } from '../../sequencer/submission.ts'
 import { startAnvil } from '../support/anvil.ts'
 import { openTestLane, type TestLane } from '../support/laneFixture.ts'
 import { sequencerConfig } from '../support/sequencerFixture.ts'
-import { hex, temporaryFolder } from './localLane.ts'
+import { hex } from './localLane.ts'
 import { P256_LAYOUT } from '../../protocol/scheme.ts'
+import { temporaryFolder } from '../support/temporaryFolder.ts'
 
 async function submit(sequencer: Sequencer, lane: number, rows: Uint8Array) {
   const answer = await sequencer.sink.submit({ lane, rows, count: rows.length / 88 })

@@ -12,7 +12,7 @@ import { openTestLane, type TestLane } from '../support/laneFixture.ts'
 import { sequencerSettings } from '../support/sequencerFixture.ts'
 import { parseConfig } from '../../runtime/config.ts'
 import { sequencerConfigSchema } from '../../sequencer/config.ts'
-import { temporaryFolder } from './localLane.ts'
+import { temporaryFolder } from '../support/temporaryFolder.ts'
 
 async function submit(sequencer: Sequencer, { lane, fleet }: TestLane, rows: Uint8Array): Promise<number[]> {
   const count = rows.length / fleet.layout.rowBytes

@@ -3,15 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { LaneRules } from '../../protocol/laneRules.ts'
 import { Outcome } from '../../protocol/outcome.ts'
 import { DUPLICATE } from '../../protocol/wire.ts'
-import {
-  ACTIVE_FROM,
-  hex,
-  type LocalLane,
-  localFleet,
-  openLocalLane,
-  T0,
-  temporaryFolder,
-} from '../sequencer/localLane.ts'
+import { ACTIVE_FROM, hex, type LocalLane, localFleet, openLocalLane, T0 } from '../sequencer/localLane.ts'
+import { temporaryFolder } from '../support/temporaryFolder.ts'
 import { readResult, type SubmissionAnswer } from '../../sequencer/submission.ts'
 import { Random } from '../support/generators/random.ts'
 import { type FaultyDatabase, faultyDatabase, type StoreFault } from './faultyDatabase.ts'

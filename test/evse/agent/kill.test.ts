@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PERIOD_SECONDS } from '../../../protocol/limits.ts'
-import { temporaryFolder } from '../../sequencer/localLane.ts'
 import { startAnvil } from '../../support/anvil.ts'
 import { withSeed } from '../../support/generators/random.ts'
 import { openTestLane } from '../../support/laneFixture.ts'
@@ -16,6 +15,7 @@ import { cuttableProxy } from '../support/cuttableProxy.ts'
 import { writeEvseFiles } from '../support/evseOnLane.ts'
 import { Firmware, spawnAgent } from '../support/firmware.ts'
 import { byNight } from '../../support/nightly.ts'
+import { temporaryFolder } from '../../support/temporaryFolder.ts'
 
 const KILLS = Number(process.env.KILLS ?? (byNight === false ? 12 : 5))
 const PERIODS = 6

@@ -12,7 +12,7 @@ import type { RecordSigner } from '../../../evse/signer/recordSigner.ts'
 import { openEdgeStore } from '../../../evse/store/levelStore.ts'
 import { isBackfeedError } from '../../../runtime/errors.ts'
 import { silentLogger } from '../../../runtime/log.ts'
-import { temporaryFolder } from '../../sequencer/localLane.ts'
+import { temporaryFolder } from '../../support/temporaryFolder.ts'
 import { metrics, OWNER, unsignedRow } from '../support/edge.ts'
 import { ntpServer } from '../support/ntpServer.ts'
 

@@ -11,7 +11,7 @@ import { openEdgeStore } from '../../../evse/store/levelStore.ts'
 import { Outcome } from '../../../protocol/outcome.ts'
 import { resultName } from '../../../protocol/wire.ts'
 import { silentLogger } from '../../../runtime/log.ts'
-import { temporaryFolder } from '../../sequencer/localLane.ts'
+import { temporaryFolder } from '../../support/temporaryFolder.ts'
 import { FIRST_INTERVAL, metrics, openBox, OWNER, unsignedRow } from '../support/edge.ts'
 import { ModelSequencer } from '../support/modelSequencer.ts'
 

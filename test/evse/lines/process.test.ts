@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { temporaryFolder } from '../../sequencer/localLane.ts'
+import { temporaryFolder } from '../../support/temporaryFolder.ts'
 import type { Line } from '../support/firmware.ts'
 
 const CLI = fileURLToPath(new URL('../../../cli/backfeed.ts', import.meta.url))

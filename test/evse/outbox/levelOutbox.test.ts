@@ -8,7 +8,7 @@ import { Outcome } from '../../../protocol/outcome.ts'
 import { receiptHoldsRow } from '../../../protocol/receipt.ts'
 import { receiptLeaves, ReceiptTree } from '../../../protocol/receiptTree.ts'
 import { BackfeedError, isBackfeedError } from '../../../runtime/errors.ts'
-import { temporaryFolder } from '../../sequencer/localLane.ts'
+import { temporaryFolder } from '../../support/temporaryFolder.ts'
 import { FIRST_INTERVAL, openBox, OWNER, unsignedRow } from '../support/edge.ts'
 
 const code = (name: string) => (error: unknown) => isBackfeedError(error, name)

@@ -10,7 +10,7 @@ import { Level } from 'level'
 import { openEdgeStore } from '../../../evse/store/levelStore.ts'
 import { keyText, keyU32, keyU53 } from '../../../evse/store/keys.ts'
 import { isBackfeedError } from '../../../runtime/errors.ts'
-import { temporaryFolder } from '../../sequencer/localLane.ts'
+import { temporaryFolder } from '../../support/temporaryFolder.ts'
 import { OWNER } from '../support/edge.ts'
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)

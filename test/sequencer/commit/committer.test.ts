@@ -9,7 +9,7 @@ import { type Sequencer, startSequencer } from '../../../sequencer/main.ts'
 import { startAnvil } from '../../support/anvil.ts'
 import { openTestLane, type TestLane } from '../../support/laneFixture.ts'
 import { sequencerConfig } from '../../support/sequencerFixture.ts'
-import { temporaryFolder } from '../localLane.ts'
+import { temporaryFolder } from '../../support/temporaryFolder.ts'
 
 async function accept(sequencer: Sequencer, lane: TestLane, count: number): Promise<void> {
   const rows = lane.fleet.rows(count)

@@ -16,7 +16,8 @@ import { accountSigner } from '../../../sequencer/receipts/signer.ts'
 import type { SequenceStage } from '../../../sequencer/sequence/stage.ts'
 import type { Database } from '../../../sequencer/store/database.ts'
 import { lastReceiptUpTo } from '../../../sequencer/store/receiptLog.ts'
-import { ACTIVE_FROM, localFleet, NAME, OPERATOR, openLocalLane, temporaryFolder } from '../localLane.ts'
+import { temporaryFolder } from '../../support/temporaryFolder.ts'
+import { ACTIVE_FROM, localFleet, NAME, OPERATOR, openLocalLane } from '../localLane.ts'
 
 const ROW = 88
 const domain = receiptDomain(NAME.chainId, NAME.rollup)

@@ -10,7 +10,8 @@ import { adoptBatch } from '../../../sequencer/sequence/adopt.ts'
 import { judgeAggregates } from '../../../sequencer/sequence/keptAggregates.ts'
 import { settleBatch } from '../../../sequencer/settleBatch.ts'
 import { LaneState } from '../../../protocol/laneState.ts'
-import { ACTIVE_FROM, hex, localFleet, NAME, openLocalLane, sequence, temporaryFolder } from '../localLane.ts'
+import { temporaryFolder } from '../../support/temporaryFolder.ts'
+import { ACTIVE_FROM, hex, localFleet, NAME, openLocalLane, sequence } from '../localLane.ts'
 import { rootsOf } from '../support/roots.ts'
 
 const ROWS = 70

@@ -12,16 +12,8 @@ import { readSnapshot } from '../../../sequencer/sequence/laneSnapshot.ts'
 import { numberedKey, Table } from '../../../sequencer/store/keys.ts'
 import { readSnapshotFile } from '../../../sequencer/store/snapshotFile.ts'
 import { forcedQueue } from '../../support/forcedQueue.ts'
-import {
-  ACTIVE_FROM,
-  hex,
-  type LocalLane,
-  localFleet,
-  openLocalLane,
-  sequence,
-  T0,
-  temporaryFolder,
-} from '../localLane.ts'
+import { temporaryFolder } from '../../support/temporaryFolder.ts'
+import { ACTIVE_FROM, hex, type LocalLane, localFleet, openLocalLane, sequence, T0 } from '../localLane.ts'
 import { until } from '../support/until.ts'
 import { records } from './forcedChecks.ts'
 import { strangersBatch } from './strangersBatch.ts'

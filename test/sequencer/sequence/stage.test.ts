@@ -7,7 +7,8 @@ import type { SequenceStage } from '../../../sequencer/sequence/stage.ts'
 import type { Database, WriteOperation } from '../../../sequencer/store/database.ts'
 import { readBatchRows, settleBatch } from '../../../sequencer/settleBatch.ts'
 import { DUPLICATE } from '../../../sequencer/submission.ts'
-import { ACTIVE_FROM, hex, localFleet, openLocalLane, sequence, T0, temporaryFolder } from '../localLane.ts'
+import { temporaryFolder } from '../../support/temporaryFolder.ts'
+import { ACTIVE_FROM, hex, localFleet, openLocalLane, sequence, T0 } from '../localLane.ts'
 import { rootsOf } from '../support/roots.ts'
 
 test('accepts in order, says what fails, and knows a duplicate by its bytes', async () => {

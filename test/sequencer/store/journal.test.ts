@@ -7,7 +7,8 @@ import { ExitCode, isBackfeedError } from '../../../runtime/errors.ts'
 import { openDatabase } from '../../../sequencer/store/database.ts'
 import { sealEntry } from '../../../sequencer/store/entry.ts'
 import { numberedKey, Table } from '../../../sequencer/store/keys.ts'
-import { ACTIVE_FROM, hex, localFleet, OWNER, openLocalLane, sequence, temporaryFolder } from '../localLane.ts'
+import { temporaryFolder } from '../../support/temporaryFolder.ts'
+import { ACTIVE_FROM, hex, localFleet, OWNER, openLocalLane, sequence } from '../localLane.ts'
 
 const fleet = localFleet()
 const rules = fleet.rules(ACTIVE_FROM)
