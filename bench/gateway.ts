@@ -4,7 +4,7 @@ import { unsettled } from '../devnet/evening/gatewayView.ts'
 import { pause } from '../runtime/wait.ts'
 import { type Benchmark, type BenchOptions, type BenchResult, medians, quantile } from './benchmark.ts'
 import type { BareCalls } from './gateway/bareProcess.ts'
-import type { EvseCalls } from './gateway/evseProcess.ts'
+import type { EvseCalls, TrialEnd } from './gateway/evseProcess.ts'
 import { GatewayMetrics } from './gateway/gatewayMetrics.ts'
 import { HelperProcess } from './gateway/helperProcess.ts'
 import { openSite, type Site } from './gateway/site.ts'
@@ -154,10 +154,12 @@ async function underLoad({ site, stations, evses, options }: Parts): Promise<Fig
     const answersMs = await pacing
     probe.send('read')
     const [seen] = (await once(probe, 'message')) as [{ maxMs: number; p99Ms: number }]
-    const came = (tookMs: number | undefined): tookMs is number => tookMs !== undefined
-    const hotMs = hot.tookMs.filter(came)
+    const ends = [...hot.ends, ...stale.ends]
+    const count = (matches: (end: TrialEnd) => boolean): number => ends.filter(matches).length
+    const tookMs = (of: readonly TrialEnd[]): number[] => of.flatMap((end) => (end.kind === 'paused' ? end.tookMs : []))
+    const hotMs = tookMs(hot.ends)
     // A pause before its time is another's: on a busy machine a message came late.
-    const beyondMs = stale.tookMs.filter(came).map((tookMs) => tookMs - STALE_MS)
+    const beyondMs = tookMs(stale.ends).map((ms) => ms - STALE_MS)
     const late = beyondMs.filter((ms) => ms >= 0)
     const stops = await evses.ask('stops')
     const echoMs = [...hot.echoMs, ...stale.echoMs]
@@ -170,7 +172,9 @@ async function underLoad({ site, stations, evses, options }: Parts): Promise<Fig
       hotP99Ms: quantile(hotMs, 0.99),
       staleP50Ms: quantile(late, 0.5),
       staleP99Ms: quantile(late, 0.99),
-      withoutCommand: 2 * trials - hotMs.length - beyondMs.length,
+      withoutPause: count(({ kind }) => kind === 'noPause'),
+      notFlowing: count(({ kind }) => kind === 'notFlowing'),
+      notFlowingAgain: count((end) => end.kind === 'paused' && !end.flowsAgain),
       stops: stops.length,
       pausedEarly: beyondMs.filter((ms) => ms < 0).length,
       echoP50Ms,

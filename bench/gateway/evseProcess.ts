@@ -17,6 +17,14 @@ export interface EvsesTarget {
 /** What is tried: telemetry that stops, or a temperature over the limit. */
 export type Trial = 'stale' | 'hot'
 
+/** How a trial ended. One that did not flow before it was no trial: its guard paused or stopped it for something else. */
+export type TrialEnd =
+  | { readonly kind: 'paused'; readonly tookMs: number; readonly flowsAgain: boolean }
+  | { readonly kind: 'noPause' | 'notFlowing' }
+
+const isYes = (): boolean => true
+const isNo = (): boolean => false
+
 const WANTED_W = 6_000
 const NORMAL_C = 31
 /** Over the limit of 45 °C. */
@@ -72,19 +80,20 @@ class Evse {
     if (this.#limitW <= 0) await this.#until((watts) => watts > 0)
   }
 
-  /** Milliseconds from the last word of the EVSE to the command that pauses it. */
-  async try(trial: Trial): Promise<number> {
-    await this.flowing()
+  /** From the last word of the EVSE to the command that pauses it; then it flows again before this resolves. */
+  async try(trial: Trial): Promise<TrialEnd> {
+    if (!(await this.flowing().then(isYes, isNo))) return { kind: 'notFlowing' }
     const paused = this.#until((watts) => watts === 0)
     if (trial === 'stale') clearInterval(this.#timer)
     else this.#tempC = HOT_C
     if (trial === 'hot') this.#send()
     const fromMs = this.lastSentMs
-    const tookMs = (await paused) - fromMs
+    const pausedMs = await paused.catch(() => undefined)
     this.#tempC = NORMAL_C
     if (trial === 'stale') await this.begin()
-    await this.flowing()
-    return tookMs
+    if (pausedMs === undefined) return { kind: 'noPause' }
+    const flowsAgain = await this.flowing().then(isYes, isNo)
+    return { kind: 'paused', tookMs: pausedMs - fromMs, flowsAgain }
   }
 
   async close(): Promise<void> {
@@ -159,23 +168,19 @@ const calls = {
     return evses.reduce((sum, evse) => sum + evse.sent, 0)
   },
 
-  /** One EVSE after another, one every `everyMs`, and an echo beside each. Milliseconds; undefined: no command came, as of one that is stopped. */
-  async probe(
-    trial: Trial,
-    trials: number,
-    everyMs: number,
-  ): Promise<{ tookMs: (number | undefined)[]; echoMs: number[] }> {
-    const under: Promise<number | undefined>[] = []
+  /** One EVSE after another, one every `everyMs`, and an echo beside each, milliseconds. */
+  async probe(trial: Trial, trials: number, everyMs: number): Promise<{ ends: TrialEnd[]; echoMs: number[] }> {
+    const under: Promise<TrialEnd>[] = []
     const echoes: number[] = []
     for (let i = 0; i < trials; i++) {
-      under.push(evses[i % evses.length]!.try(trial).catch(() => undefined))
+      under.push(evses[i % evses.length]!.try(trial))
       const beganMs = performance.now()
       echoes.push(await echoMs(echo!))
       await sleep(Math.max(0, everyMs - (performance.now() - beganMs)))
       // The same EVSE again only when it is done.
       if (i >= evses.length - 1) await under[i - evses.length + 1]
     }
-    return { tookMs: await Promise.all(under), echoMs: echoes }
+    return { ends: await Promise.all(under), echoMs: echoes }
   },
 
   /** Why EVSEs were stopped, which none should be. */
