@@ -22,6 +22,7 @@ import { postBatch } from '../support/evil/postBatch.ts'
 import { startTestProver, type TestProver } from '../support/evil/testProver.ts'
 import { type GossipPeer, startGossipPeer } from '../support/gossipPeer.ts'
 import { openTestLane, type TestLane } from '../support/laneFixture.ts'
+import { untilWithin } from '../support/until.ts'
 
 const STAKER = 3
 /** Provers that attest, with L1 keys of their own. */
@@ -35,13 +36,7 @@ function wrongAmount(bodies: readonly Uint8Array[]): Story {
   return rootLies(bodies).find(({ lie }) => lie.name === 'wrong amount')!
 }
 
-async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 600; i++) {
-    if (await condition()) return
-    await sleep(100)
-  }
-  throw new Error(`waited in vain: ${what}`)
-}
+const until = untilWithin(60)
 
 describe('six attesters: four at work, one silent, one that lies', () => {
   let anvil: Anvil

@@ -18,19 +18,14 @@ import { EvilLane } from '../support/evil/evilLane.ts'
 import { startTestProver, type TestProver } from '../support/evil/testProver.ts'
 import { forward, startHostileNode } from '../support/hostileNode.ts'
 import { openTestLane, type TestLane } from '../support/laneFixture.ts'
+import { untilWithin } from '../support/until.ts'
 
 const flip = (root: Uint8Array): Uint8Array => root.with(30, root[30]! ^ 1) as Uint8Array
 const PROVER = 4
 const RIVAL = 6
 const THIEF = 7
 
-async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 1_500; i++) {
-    if (await condition()) return
-    await sleep(20)
-  }
-  throw new Error(`waited in vain: ${what}`)
-}
+const until = untilWithin(60)
 
 /** The first of two waits for the second. */
 function pairing(): () => Promise<void> {

@@ -21,6 +21,7 @@ import { openTestLane, type TestLane } from '../support/laneFixture.ts'
 import { verifierOf } from '../support/receipts.ts'
 import { readLane } from '../support/laneOnL1.ts'
 import { sequencerConfig } from '../support/sequencerFixture.ts'
+import { untilWithin } from '../support/until.ts'
 import { temporaryFolder } from '../support/temporaryFolder.ts'
 
 const PROVER = 4
@@ -38,13 +39,7 @@ const GENEROUS: Lie = {
   },
 }
 
-async function until(what: string, condition: () => boolean | Promise<boolean>, seconds = 60): Promise<void> {
-  const end = Date.now() + seconds * 1000
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`${what}: did not come about within ${seconds} s`)
-    await sleep(20)
-  }
-}
+const until = untilWithin(60)
 
 /** The operator's key in other hands: knows the lane as L1 tells it. */
 async function thief(lane: TestLane): Promise<EvilLane> {

@@ -27,18 +27,13 @@ import { forceRow } from '../support/forceRow.ts'
 import { openTestLane, type TestLane } from '../support/laneFixture.ts'
 import { type LaneOnL1, readLane } from '../support/laneOnL1.ts'
 import { sequencerConfig } from '../support/sequencerFixture.ts'
+import { untilWithin } from '../support/until.ts'
 import { temporaryFolder } from '../support/temporaryFolder.ts'
 
 const PROVER = 4
 const STRANGER = 5
 
-async function until(what: string, condition: () => boolean | Promise<boolean>, seconds = 90): Promise<void> {
-  const end = Date.now() + seconds * 1000
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`${what}: did not come about within ${seconds} s`)
-    await sleep(20)
-  }
-}
+const until = untilWithin(90)
 
 /** Takes records in and remembers what was promised. */
 async function accept(

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { encodeFunctionData } from 'viem'
 import { rollupAbi } from '../../../l1/abi/rollup.ts'
 import { sendCall } from '../../../l1/contractCall.ts'
@@ -9,6 +8,7 @@ import { type Sequencer, startSequencer } from '../../../sequencer/main.ts'
 import { startAnvil } from '../../support/anvil.ts'
 import { openTestLane, type TestLane } from '../../support/laneFixture.ts'
 import { sequencerConfig } from '../../support/sequencerFixture.ts'
+import { untilWithin } from '../../support/until.ts'
 import { temporaryFolder } from '../../support/temporaryFolder.ts'
 
 async function accept(sequencer: Sequencer, lane: TestLane, count: number): Promise<void> {
@@ -17,13 +17,7 @@ async function accept(sequencer: Sequencer, lane: TestLane, count: number): Prom
   assert.equal(refusal, undefined)
 }
 
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 30_000
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error('did not come about within 30 s')
-    await sleep(20)
-  }
-}
+const until = untilWithin(30)
 
 async function isLive(lane: TestLane, header: unknown): Promise<boolean> {
   const call = {
@@ -57,7 +51,7 @@ test('a batch that a reorganisation drops is posted again, under the same header
   await anvil.mine(10)
   await using sequencer = await startSequencer(waryConfig(lane, folder.path))
   const before = await postedAndReorganised(lane, sequencer, 1)
-  await until(async () => {
+  await until('it to be mined again', async () => {
     await anvil.mine(1)
     const [now] = await sequencer.queries.batches({ lane: lane.lane, from: 1, limit: 1 })
     return now?.stage === 'posted' && now.transaction?.mined?.blockHash !== before.transaction?.mined?.blockHash
@@ -75,7 +69,7 @@ test("a batch mined again before its date, on a chain whose clock was set back, 
   await using sequencer = await startSequencer(waryConfig(lane, folder.path))
   const before = await postedAndReorganised(lane, sequencer, 2)
   const { hash } = before.transaction!
-  await until(async () => {
+  await until('it to revert', async () => {
     const receipt = await lane.client.getTransactionReceipt({ hash }).catch(() => undefined)
     return receipt?.status === 'reverted' && sequencer.queries.lane(lane.lane)!.postedIndex === 0
   })
@@ -99,7 +93,7 @@ test('batches that L1 would refuse as too old are dated anew and posted', async 
   // L1 stood still for four hours, as far as this sequencer could see.
   await anvil.warp(4 * 3600)
   await anvil.mine(3)
-  await until(() => sequencer.queries.lane(lane.lane)!.openBatch.asOf > asOf + 3 * 3600)
+  await until('another date', () => sequencer.queries.lane(lane.lane)!.openBatch.asOf > asOf + 3 * 3600)
   await anvil.warp(120)
   await sequencer.idle(lane.lane, AbortSignal.timeout(30_000))
   const [batch] = await sequencer.queries.batches({ lane: lane.lane, from: 1, limit: 1 })
@@ -120,7 +114,7 @@ test('an operator without bond is told so, and goes on when it has one', async (
   await accept(sequencer, lane, 5)
   await sequencer.closeBatch(lane.lane)
   await anvil.warp(120)
-  await until(() => sequencer.queries.problems().some((problem) => problem.code === 'POSTING_FAILS'))
+  await until('the problem', () => sequencer.queries.problems().some((problem) => problem.code === 'POSTING_FAILS'))
   assert.match(sequencer.queries.problems()[0]!.message, /BondExiting/)
   const data = encodeFunctionData({ abi: rollupAbi, functionName: 'cancelBondExit' })
   await sendCall(operator, { to: lane.contracts.rollup, data, label: 'cancel the exit of the bond' })

@@ -19,6 +19,7 @@ import { silentLogger } from '../../../../runtime/log.ts'
 import { createMetrics, type Metrics } from '../../../../runtime/metrics.ts'
 import { type Anvil, anvilAccount, anvilPrivateKey, startAnvil } from '../../../support/anvil.ts'
 import { REAL_PRICES, sharedData, skipWithout } from '../../../support/sharedData.ts'
+import { untilWithin } from '../../../support/until.ts'
 import { event, price, SettableSource } from '../support/settableSource.ts'
 
 const START = 1_790_000_100 // a multiple of 900 seconds
@@ -105,14 +106,7 @@ async function warp(seconds: number): Promise<void> {
 const pricesOn = (zone: number, first: number, count: number) =>
   readPrices(client, contracts.tariff, { zone, first, last: first + count - 1 }).then((found) => [...found.values()])
 
-/** Polls a condition that blocks bring about; the deadline is for a machine that is busy. */
-async function until(what: string, condition: () => Promise<boolean> | boolean): Promise<void> {
-  const deadline = Date.now() + 30_000
-  while (!(await condition())) {
-    assert.ok(Date.now() < deadline, `not within 30 s: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 25))
-  }
-}
+const until = untilWithin(30)
 
 const equals = (a: readonly number[], b: readonly number[]): boolean => JSON.stringify(a) === JSON.stringify(b)
 const sent = async (): Promise<number> => client.getTransactionCount({ address: anvilAccount(PUBLISHER).address })
