@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -61,7 +60,7 @@ test(`under siege for ${SECONDS} s over HTTP and libp2p, honest chargers are ser
     }
     const honest = Promise.all(Array.from({ length: HONEST }, (_, i) => serve(clients[i % 2]!, i)))
     honest.catch(() => done.abort())
-    const before = residentMb(child.process.pid!)
+    const before = child.residentMb()
     const siege = () => ({ tally, seed: random.u32(), done: done.signal })
     const attackers = [
       ...httpAttacks.map((attack, i) => attack(siege(), { port, lane: lane.lane }, `127.0.0.${10 + i}`)),
@@ -72,7 +71,7 @@ test(`under siege for ${SECONDS} s over HTTP and libp2p, honest chargers are ser
     for (let i = 0; i < SECONDS * 4 && !done.signal.aborted; i++) {
       await sleep(250)
       assert.equal(child.process.exitCode, null, 'the sequencer ended')
-      most = Math.max(most, residentMb(child.process.pid!))
+      most = Math.max(most, child.residentMb())
     }
     done.abort()
     await honest
@@ -96,11 +95,5 @@ test(`under siege for ${SECONDS} s over HTTP and libp2p, honest chargers are ser
   ]) {
     assert.ok(tally.get(name) > 20, `${name}: ${tally.get(name)}`)
   }
-  child.process.kill('SIGTERM')
-  const [code] = (await once(child.process, 'exit')) as [number | null]
-  assert.equal(code, 0)
+  assert.equal(await child.end(), 0)
 })
-
-function residentMb(pid: number): number {
-  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1_024)
-}

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -46,7 +45,7 @@ test(`memory is flat: ${MINUTES} minutes of records, from HTTP to batches on L1`
         assert.equal(code, Outcome.SETTLED)
         accepted++
       }
-      if (round % 20 === 0) samples.push({ minute: minute(), mb: residentMb(child.process.pid!) })
+      if (round % 20 === 0) samples.push({ minute: minute(), mb: child.residentMb() })
       await sleep(Math.max(0, (accepted / PER_SECOND) * 1_000 - (performance.now() - startedAt)))
     }
   }
@@ -60,9 +59,7 @@ test(`memory is flat: ${MINUTES} minutes of records, from HTTP to batches on L1`
     mb: samples.filter((_, i) => i % every === 0).map(({ mb }) => mb),
   })
   assert.ok(slope < MAX_GROWTH_MB_AN_HOUR, `grows by ${slope} MB an hour`)
-  child.process.kill('SIGTERM')
-  const [code] = (await once(child.process, 'exit')) as [number | null]
-  assert.equal(code, 0)
+  assert.equal(await child.end(), 0)
 })
 
 /** Least squares. */
@@ -74,8 +71,4 @@ function slopeOf(points: readonly (readonly [number, number])[]): number {
     [0, 0] as [number, number],
   )
   return over / under
-}
-
-function residentMb(pid: number): number {
-  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1_024)
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
@@ -11,6 +12,10 @@ export interface SequencerChild extends AsyncDisposable {
   readonly url: string
   readonly adminUrl: string
   readonly multiaddrs: readonly string[]
+  /** What it holds of the machine's memory now. */
+  residentMb(): number
+  /** Asks it to end in order; its exit code. */
+  end(): Promise<number | null>
 }
 
 /** A sequencer as a process of its own, resolved when it listens. `settings`: a file of what its configuration would say. */
@@ -31,6 +36,15 @@ export async function startSequencerChild(settings: string): Promise<SequencerCh
     child.kill('SIGKILL')
     await once(child, 'exit')
   }
+  const end = async (): Promise<number | null> => {
+    child.kill('SIGTERM')
+    const [code] = (await once(child, 'exit')) as [number | null]
+    return code
+  }
   const told = JSON.parse(line) as Pick<SequencerChild, 'url' | 'adminUrl' | 'multiaddrs'>
-  return { process: child, ...told, [Symbol.asyncDispose]: dispose }
+  return { process: child, ...told, residentMb: () => residentMb(child.pid!), end, [Symbol.asyncDispose]: dispose }
+}
+
+function residentMb(pid: number): number {
+  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1_024)
 }
