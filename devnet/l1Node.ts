@@ -1,10 +1,9 @@
 import type { ChildProcess } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { connectL1, type L1Client, l1ConfigSchema } from '../l1/client.ts'
 import { BackfeedError, ExitCode } from '../runtime/errors.ts'
 import { pause } from '../runtime/wait.ts'
+import { spawnAnvil } from './anvil.ts'
 import { freePort } from './freePort.ts'
-import { spawnLeashed } from './leash.ts'
 
 /** An L1 node on loopback whose clock can be moved forward. */
 export interface L1Node extends AsyncDisposable {
@@ -21,18 +20,14 @@ export interface L1Node extends AsyncDisposable {
   stop(): Promise<void>
 }
 
-const ANVIL = fileURLToPath(new URL('../node_modules/.bin/anvil', import.meta.url))
 const START_TIMEOUT_MS = 20_000
 
-/** Starts anvil under main net's rules after Fusaka, the transaction gas cap included. */
 export async function startL1Node(options: { startSeconds: number }): Promise<L1Node> {
   const port = await freePort()
-  const anvilArguments = [
-    ...['--hardfork', 'osaka', '--enable-tx-gas-limit', '--silent'],
-    ...['--host', '127.0.0.1', '--port', String(port)],
-    ...['--timestamp', String(options.startSeconds), '--gas-limit', '60000000'],
-  ]
-  const { child, release } = spawnLeashed(ANVIL, anvilArguments)
+  const { child, release } = spawnAnvil(port, [
+    ...['--timestamp', String(options.startSeconds)],
+    ...['--gas-limit', '60000000'],
+  ])
   const stop = async (): Promise<void> => void (await release())
   const url = `http://127.0.0.1:${port}`
   try {

@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import {
   type Account,
   createPublicClient,
@@ -11,6 +9,7 @@ import {
 } from 'viem'
 import { mnemonicToAccount } from 'viem/accounts'
 import { foundry } from 'viem/chains'
+import { spawnAnvil } from '../../devnet/anvil.ts'
 import { freePort } from '../../devnet/freePort.ts'
 
 export interface AnvilOptions {
@@ -43,7 +42,6 @@ export interface Anvil extends AsyncDisposable {
 }
 
 const TEST_MNEMONIC = 'test test test test test test test test test test test junk'
-const BINARY = fileURLToPath(new URL('../../node_modules/.bin/anvil', import.meta.url))
 
 /** One of anvil's ten funded accounts, by index. Public test keys: worthless anywhere else. */
 export function anvilAccount(index: number): ReturnType<typeof mnemonicToAccount> {
@@ -56,22 +54,11 @@ export function anvilPrivateKey(index: number): Hex {
   return `0x${Buffer.from(key).toString('hex')}`
 }
 
-/** A real L1 node on loopback, as main net is after Fusaka: osaka rules, and the transaction gas cap enforced. */
+/** A real L1 node on loopback that is steered block by block. It goes with the test, whichever way that goes. */
 export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
   const port = options.port ?? (await freePort())
-  const args = [
-    '--hardfork',
-    'osaka',
-    '--enable-tx-gas-limit',
-    '--host',
-    '127.0.0.1',
-    '--port',
-    String(port),
-    '--silent',
-  ]
-  if (options.timestamp !== undefined) args.push('--timestamp', String(options.timestamp))
-  const child = spawn(BINARY, [...args, ...(options.args ?? [])], { stdio: ['ignore', 'ignore', 'inherit'] })
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const timestamp = options.timestamp === undefined ? [] : ['--timestamp', String(options.timestamp)]
+  const { child, release } = spawnAnvil(port, [...timestamp, ...(options.args ?? [])])
   const url = `http://127.0.0.1:${port}`
   // A node loads its KZG setup at its first blob: seconds of CPU, a minute and more on a machine that is busy with other tests.
   const transport = http(url, { retryCount: 0, timeout: 180_000 })
@@ -80,20 +67,13 @@ export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
 
   const rpc = async <T>(method: string, params: unknown[] = []): Promise<T> =>
     (await publicClient.request({ method, params } as never)) as T
-  const stop = async (): Promise<void> => {
-    if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
-    await exited
-  }
+  const stop = async (): Promise<void> => void (await release())
   try {
     await waitUntilReady(publicClient, child)
   } catch (error) {
     await stop()
     throw error
   }
-  // A test that dies must not leave a node behind.
-  const killChild = (): void => void child.kill('SIGKILL')
-  process.once('exit', killChild)
-  void exited.then(() => process.off('exit', killChild))
 
   return {
     url,
