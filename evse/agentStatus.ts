@@ -51,6 +51,8 @@ export function agentStatus(parts: Parts): AgentStatus {
   problems.push(...delivery.problems())
   if (mqtt !== undefined && !mqtt.isUp) {
     problems.push({ code: 'BROKER_UNREACHABLE', message: mqtt.fault?.message ?? 'no connection to the broker' })
+  } else if (mqtt?.fault !== undefined) {
+    problems.push({ code: mqtt.fault.code, message: mqtt.fault.message })
   }
   for (const { code, message } of meter?.problems ?? []) problems.push({ code, message })
   problems.push(...(guard?.problems() ?? []))

@@ -11,6 +11,7 @@ import {
   MAX_TELEMETRY_BACKLOG_BYTES,
 } from './limits.ts'
 import { linkFault } from './linkFault.ts'
+import { RivalWatch } from './rivalWatch.ts'
 
 export interface BrokerLinkSettings {
   readonly config: BrokerConfig
@@ -63,9 +64,12 @@ export class BrokerLink {
   readonly #client: MqttClient
   readonly #waiting: WaitingPublish[] = []
   readonly #upListeners = new Set<() => void>()
+  readonly #rivals: RivalWatch
   #inFlight = 0
   #isUp = false
   #isClosed = false
+  /** We cut it ourselves. */
+  #isDropped = false
   /** Counts connections: an acknowledgement belongs to the one that its message came by. */
   #connection = 0
   #periodMs = FIRST_RECONNECT_MS
@@ -77,11 +81,13 @@ export class BrokerLink {
 
   constructor(settings: BrokerLinkSettings) {
     this.#settings = settings
+    this.#rivals = new RivalWatch({ clientId: settings.clientId, monotonicMs: () => performance.now() })
     this.#client = mqtt.connect(settings.config.url, this.#options())
     // mqtt.js takes this option with MQTT 5 only, and asks for it with every version.
     this.#client.options.customHandleAcks = (topic, message, _packet, done) => this.#take(topic, message, done)
     this.#client.on('message', (topic, payload, packet) => this.#takeUnacknowledged(topic, payload, packet))
     this.#client.on('connect', () => this.#connected())
+    this.#client.on('disconnect', ({ reasonCode }) => this.#disconnected(reasonCode))
     this.#client.on('close', () => this.#closed())
     this.#client.on('reconnect', () => this.#renewCredentials())
     this.#client.on('error', (error) => this.#failed(error))
@@ -96,9 +102,9 @@ export class BrokerLink {
     return this.#client.options.protocolVersion === 5 ? '5' : '3.1.1'
   }
 
-  /** Why it is not up, or what was last wrong. */
+  /** Why it is not up, or what was last wrong; while it is up: why it will not stay so. */
   get fault(): BackfeedError | undefined {
-    return this.#fault
+    return this.#rivals.problem ?? this.#fault
   }
 
   /** End of the client certificate. */
@@ -154,6 +160,7 @@ export class BrokerLink {
 
   /** Cuts the connection as a lost link would: the broker sends the last will. It comes back by itself. */
   drop(): void {
+    this.#isDropped = true
     this.#client.stream.destroy()
   }
 
@@ -202,6 +209,7 @@ export class BrokerLink {
 
   #connected(): void {
     const connection = ++this.#connection
+    this.#isDropped = false
     const { subscriptions, onUp, log } = this.#settings
     // Small messages must not wait for acknowledgements of the ones before (Nagle): a peer may take 40 ms for those.
     const stream = this.#client.stream as { setNoDelay?: (isOn: boolean) => void }
@@ -211,6 +219,7 @@ export class BrokerLink {
       if (connection !== this.#connection || this.#isClosed) return
       this.#isUp = true
       this.#fault = undefined
+      this.#rivals.stood()
       log.info({ protocol: this.protocol }, 'connected to the broker')
       this.#sendWaiting()
       for (const listener of [...this.#upListeners]) listener()
@@ -236,6 +245,10 @@ export class BrokerLink {
     })
   }
 
+  #disconnected(reasonCode: number | undefined): void {
+    this.#telling(() => this.#rivals.disconnected(reasonCode))
+  }
+
   #closed(): void {
     const wasUp = this.#isUp
     this.#isUp = false
@@ -244,9 +257,18 @@ export class BrokerLink {
     // This wait has begun already: the next one doubles.
     this.#setPeriod(Math.min(this.#periodMs * 2, MAX_RECONNECT_MS))
     if (!wasUp || this.#isClosed) return
+    if (!this.#isDropped) this.#telling(() => this.#rivals.cut())
     this.#fault ??= linkFault(new Error('the connection was lost'), this.#settings.config.url)
     this.#settings.log.warn('the connection to the broker was lost')
     this.#settings.onDown?.()
+  }
+
+  /** Logs what comes to light by `see`, once for as long as it is shown. */
+  #telling(see: () => void): void {
+    const before = this.#rivals.problem?.code
+    see()
+    const { problem } = this.#rivals
+    if (problem !== undefined && problem.code !== before) this.#settings.log.warn({ err: problem }, problem.message)
   }
 
   #setPeriod(ms: number): void {

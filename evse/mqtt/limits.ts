@@ -33,3 +33,9 @@ export const FIRST_RECONNECT_MS = 500
 export const MAX_RECONNECT_MS = 30_000
 /** A connection that held so long was a good one: the next wait is the first again. */
 export const GOOD_CONNECTION_MS = 10_000
+/** Connections in a row that the broker let in and that did not hold so long: fewer are a broker that restarts. */
+export const SHORT_CONNECTIONS = 3
+/** A rival at the broker is told for so long: of two that take turns each is cut again within the longest wait of the other. */
+export const RIVAL_SHOWN_MS = 120_000
+
+if (RIVAL_SHOWN_MS < 2 * 1.5 * MAX_RECONNECT_MS) throw new RangeError('a rival is forgotten before it comes back')

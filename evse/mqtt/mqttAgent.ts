@@ -50,7 +50,7 @@ export interface MqttAgent extends AsyncDisposable {
   readonly records: RecordClient
   /** Connected and subscribed. */
   readonly isUp: boolean
-  /** Why it is not. */
+  /** Why it is not, or will not stay so. */
   readonly fault: BackfeedError | undefined
   whenUp(timeoutMs: number, signal?: AbortSignal): Promise<boolean>
   /** QoS 0, numbered here. False when it was dropped: no connection, or it is backed up. */
