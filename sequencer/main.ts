@@ -216,7 +216,7 @@ export async function startSequencer(config: SequencerConfig, options: Sequencer
   const ingress: Component = {
     name: 'ingress',
     start: async () => {
-      const admission = new Admission(config.ingress)
+      const admission = new Admission({ ...config.ingress, schemeRecords: got('engines').maxRows })
       const intake = new Intake({
         sink,
         admission,

@@ -1,3 +1,5 @@
+import { Scheme } from '../../protocol/scheme.ts'
+import { MAX_REQUEST_RECORDS } from '../../protocol/wire.ts'
 import { INGRESS_MAX_PEER_RECORDS, INGRESS_MAX_RECORDS } from '../limits.ts'
 
 export interface AdmissionLimits {
@@ -5,6 +7,8 @@ export interface AdmissionLimits {
   maxRecords: number
   /** Records in flight of one peer, however idle the process is. */
   maxPeerRecords: number
+  /** Records in flight in lanes of a scheme: what its engine holds. Beyond that the engine would turn away whoever comes, greedy or not. */
+  schemeRecords: Readonly<Partial<Record<Scheme, number>>>
 }
 
 export interface Ticket {
@@ -26,10 +30,12 @@ export type AdmissionRefusal = 'OVERLOADED' | 'PEER_LIMIT'
 export class Admission {
   readonly #limits: AdmissionLimits
   readonly #peers = new Map<string, number>()
+  readonly #ofScheme: Record<Scheme, number> = { [Scheme.P256]: 0, [Scheme.BLS]: 0 }
   #inFlight = 0
 
   constructor(limits: Partial<AdmissionLimits> = {}) {
-    this.#limits = { maxRecords: INGRESS_MAX_RECORDS, maxPeerRecords: INGRESS_MAX_PEER_RECORDS, ...limits }
+    const defaults = { maxRecords: INGRESS_MAX_RECORDS, maxPeerRecords: INGRESS_MAX_PEER_RECORDS, schemeRecords: {} }
+    this.#limits = { ...defaults, ...limits }
   }
 
   get inFlight(): number {
@@ -40,23 +46,27 @@ export class Admission {
     return this.#peers.size
   }
 
-  /** `peer`: whatever shares are counted by (a host, a known gateway). `records` ≥ 1. */
-  enter(peer: string, records: number): Ticket | AdmissionRefusal {
+  /** `peer`: whatever shares are counted by (a host, a known gateway). `records` ≥ 1, of a lane of the scheme. */
+  enter(peer: string, records: number, scheme: Scheme = Scheme.P256): Ticket | AdmissionRefusal {
+    const { maxRecords, schemeRecords } = this.#limits
     const held = this.#peers.get(peer) ?? 0
-    const left = this.#limits.maxRecords - this.#inFlight - records
+    const leftOfScheme = (schemeRecords[scheme] ?? maxRecords) - this.#ofScheme[scheme] - toVerify(records)
+    const left = Math.min(maxRecords - this.#inFlight - records, leftOfScheme)
     if (left < 0) return 'OVERLOADED'
     // Who holds nothing gets in with anything that fits: a threshold must not shut out newcomers at high load.
     if (held > 0 && held + records > Math.min(this.#limits.maxPeerRecords, left)) return 'PEER_LIMIT'
     if (records > this.#limits.maxPeerRecords) return 'PEER_LIMIT'
     this.#add(peer, records)
-    return this.#ticket(peer, records)
+    this.#ofScheme[scheme] += toVerify(records)
+    return this.#ticket(peer, records, scheme)
   }
 
-  #ticket(peer: string, records: number): Ticket {
+  #ticket(peer: string, records: number, scheme: Scheme): Ticket {
     let charged = records
     const chargeTo = (next: number): void => {
       if (next >= charged) return
       this.#add(peer, next - charged)
+      this.#ofScheme[scheme] += toVerify(next) - toVerify(charged)
       charged = next
     }
     return { shrink: chargeTo, leave: () => chargeTo(0) }
@@ -69,3 +79,6 @@ export class Admission {
     else this.#peers.set(peer, held)
   }
 }
+
+/** A request in JSON is charged for its bulk, and holds no more records than any. */
+const toVerify = (records: number): number => Math.min(records, MAX_REQUEST_RECORDS)

@@ -31,8 +31,8 @@ export class Intake {
     this.#parts = parts
   }
 
-  admit(transport: Transport, peer: string, records: number): Admitted {
-    const entered = this.#parts.admission.enter(peer, records)
+  admit(transport: Transport, peer: string, records: number, { scheme }: SchemeLayout): Admitted {
+    const entered = this.#parts.admission.enter(peer, records, scheme)
     if (typeof entered !== 'string') return { ticket: entered }
     this.metrics.refused(transport, entered)
     const message =

@@ -112,8 +112,9 @@ function problemOfHead(request: FastifyRequest): HttpProblem | undefined {
 
 /** Charges by bytes, as rows, before the body is read: JSON is charged for its bulk until it is known how many records it holds. */
 function admit(intake: Intake, request: FastifyRequest, reply: FastifyReply): HttpProblem | undefined {
-  const charge = Math.ceil(Number(request.headers['content-length']) / request.lane!.layout.rowBytes)
-  const admitted = intake.admit('http', hostKey(request.ip), charge)
+  const { layout } = request.lane!
+  const charge = Math.ceil(Number(request.headers['content-length']) / layout.rowBytes)
+  const admitted = intake.admit('http', hostKey(request.ip), charge, layout)
   if (admitted.ticket === undefined) {
     const { code, message, retryAfterMs } = admitted.refusal
     return { status: code === 'PEER_LIMIT' ? 429 : 503, code, message, retryAfterMs }

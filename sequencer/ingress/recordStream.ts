@@ -164,7 +164,7 @@ export class RecordStream {
       this.#refuseFrame(requestId)
       return
     }
-    const admitted = intake.admit('libp2p', peer, count)
+    const admitted = intake.admit('libp2p', peer, count, layout)
     if (admitted.ticket === undefined) {
       const { code, retryAfterMs } = admitted.refusal
       this.#send(encodeAnswerFrame({ requestId, status: refusalStatus[code], retryAfterMs }))

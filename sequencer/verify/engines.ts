@@ -38,6 +38,11 @@ export class VerifyEngines {
     return engine
   }
 
+  /** Records that each holds, whatever sizes they come in. */
+  get maxRows(): Readonly<Partial<Record<Scheme, number>>> {
+    return Object.fromEntries([...this.#engines].map(([scheme, engine]) => [scheme, engine.maxRows]))
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#engines.values()].map((engine) => engine.close()))
   }

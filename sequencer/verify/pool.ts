@@ -54,8 +54,12 @@ interface Engine {
   readonly gatherWhile: number
 }
 
+/** One at work; the next lies ready when it ends. */
+const TASKS_PER_WORKER = 3
+
 const ENGINES: Readonly<Record<Scheme, Engine>> = {
-  [Scheme.P256]: { worker: new URL('./p256Worker.ts', import.meta.url), gatherWhile: Number.POSITIVE_INFINITY },
+  // More would lie waiting, each holding a slab of which it fills little: under load of small requests there were soon none left.
+  [Scheme.P256]: { worker: new URL('./p256Worker.ts', import.meta.url), gatherWhile: TASKS_PER_WORKER },
   // Alone a signature costs twice what it does among many: what comes while the worker is busy is its next task.
   [Scheme.BLS]: { worker: new URL('./blsWorker.ts', import.meta.url), gatherWhile: 1 },
 }
@@ -89,8 +93,7 @@ export class VerifyPool implements Verifier {
       filename: engine.worker.href,
       minThreads: workers,
       maxThreads: workers,
-      // The next task lies ready when one ends.
-      concurrentTasksPerWorker: 3,
+      concurrentTasksPerWorker: TASKS_PER_WORKER,
       maxQueue: slabs,
       workerData: {
         memory: this.#slabs.memory,
@@ -103,6 +106,12 @@ export class VerifyPool implements Verifier {
 
   get freeRows(): number {
     return this.#free.length * this.#settings.rowsPerSlab
+  }
+
+  /** So many fit in at once however few of them fill a slab: those handed over before they are full, and one being filled a lane. */
+  get maxRows(): number {
+    const { slabs, rowsPerSlab, domains } = this.#settings
+    return Math.max(Math.ceil(slabs / 2), slabs - this.#gatherWhile - domains.size) * rowsPerSlab
   }
 
   /** The caller has seen to it that `freeRows` suffices. */

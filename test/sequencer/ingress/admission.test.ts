@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { Scheme } from '../../../protocol/scheme.ts'
 import { Admission, type Ticket } from '../../../sequencer/ingress/admission.ts'
 
 const limits = { maxRecords: 1_000, maxPeerRecords: 600 }
@@ -35,6 +36,33 @@ test('no peer passes its own limit, alone on an idle machine', () => {
   const admission = new Admission({ maxRecords: 100_000, maxPeerRecords: 600 })
   assert.equal(admission.enter('peer', 601), 'PEER_LIMIT')
   assert.equal(fill(admission, 'peer', 7), 595)
+})
+
+test('shares are of what the engine of a scheme holds: a greedy peer leaves half of that, and all of another scheme', () => {
+  const schemeRecords = { [Scheme.P256]: 100, [Scheme.BLS]: 60 }
+  const admission = new Admission({ ...limits, schemeRecords })
+  const enter = (peer: string, records: number, scheme: Scheme) => admission.enter(peer, records, scheme)
+  let held = 0
+  while (typeof enter('greedy', 10, Scheme.P256) !== 'string') held += 10
+  assert.equal(held, 50)
+  assert.notEqual(typeof enter('newcomer', 50, Scheme.P256), 'string')
+  assert.equal(enter('another', 1, Scheme.P256), 'OVERLOADED')
+  const ticket = enter('another', 60, Scheme.BLS)
+  assert.notEqual(typeof ticket, 'string')
+  assert.equal(enter('greedy', 1, Scheme.BLS), 'OVERLOADED')
+  ;(ticket as Ticket).leave()
+  assert.notEqual(typeof enter('last', 60, Scheme.BLS), 'string')
+})
+
+test('what is charged for its bulk takes no more of an engine than a full request', () => {
+  const admission = new Admission({ schemeRecords: { [Scheme.P256]: 2_048 } })
+  const bulky = admission.enter('json', 6_000)
+  assert.notEqual(typeof bulky, 'string')
+  assert.notEqual(typeof admission.enter('rows', 1_024), 'string')
+  assert.equal(admission.enter('late', 1), 'OVERLOADED')
+  ;(bulky as Ticket).shrink(24)
+  assert.notEqual(typeof admission.enter('late', 1_000), 'string')
+  assert.equal(admission.enter('later', 1), 'OVERLOADED')
 })
 
 test('whatever comes and goes, the sums are right and the bound holds', () => {
