@@ -1,4 +1,5 @@
 // Voltage and frequency limits of IEEE 1547-2018: when a source of energy must leave the grid, when it must not, and when it may come back.
+// The figures were held against EPRI's open model of the standard (OpenDER, report 3002025583, section 3.5.1).
 // The inverter has these in its own firmware (UL 1741 SB); the guard is the second line, for an inverter that does not do as it should.
 
 /** Abnormal operating performance category, clause 6.4.1. The area's grid operator says which applies; III is for grids with many such sources. */
