@@ -17,6 +17,7 @@ export function buildProgram(): Command {
     .description(
       'Turns signed records of energy that electric vehicles feed back into money that their owners can withdraw.',
     )
+    .enablePositionalOptions()
     .addHelpText('after', EXIT_CODES)
     .showHelpAfterError('(--help shows what there is)')
   for (const command of [

@@ -26,49 +26,60 @@ interface Options {
 }
 
 export function devnetCommand(): Command {
-  return new Command('devnet')
-    .description(
-      'Run everything on this machine: an L1 node, contracts, sequencer, prover and a fleet of cars, until every owner is paid. ' +
-        'Exit code 4 when anything differs from the independent calculation.',
-    )
-    .option('--seed <text>', 'of keys and of the built-in fleet', '1')
-    .option('--evses <count>', 'chargers of the built-in fleet, each with a car', wholeNumber(1, 5_000), 100)
-    .option(
-      '--bls-evses <count>',
-      'how many of the built-in fleet sign with BLS12-381, in a lane of their own',
-      wholeNumber(0, 5_000),
-      12,
-    )
-    .option(
-      '--minutes <count>',
-      'simulated minutes of the built-in fleet, a record a minute and charger',
-      wholeNumber(1, 1_440),
-      120,
-    )
-    .option('--sessions <file>', 'replay real stays instead: CSV with Start, End (local time) and Energy (kWh taken)')
-    .option('--prices <file>', 'on these prices: CSV with "Datetime (he)" (hour ending) and "DA Price ($/kWh)"')
-    .option('--first-day <day>', 'first day of the price year that is replayed, 0 = 1 January', wholeNumber(0, 365), 0)
-    .option('--days <count>', 'days replayed', wholeNumber(1, 366), 366)
-    .option('--rated-watts <W>', 'power of every charger in a replay', wholeNumber(1_000, 350_000), 6_600)
-    .option(
-      '--share-bps <bps>',
-      'part of what a car took that it may give back, 10 000 = all',
-      wholeNumber(1, 10_000),
-      5_000,
-    )
-    .option(
-      '--depth-bps <bps>',
-      'part of its battery that a car gives back at most, 10 000 = all',
-      wholeNumber(1, 10_000),
-      2_500,
-    )
-    .option('--capacity-wh <Wh>', 'battery of every car in a replay', wholeNumber(1_000, 1_000_000), 60_000)
-    .addOption(new Option('--data <kind>', 'where batches live on L1').choices(['blob', 'calldata']).default('blob'))
-    .addOption(
-      new Option('--log-level <level>', 'of the services, on standard error').choices([...LOG_LEVELS]).default('warn'),
-    )
-    .action(runCommand)
-    .addCommand(eveningCommand())
+  return (
+    new Command('devnet')
+      // What follows the name of a subcommand is the subcommand's, also where both know the option.
+      .enablePositionalOptions()
+      .description(
+        'Run everything on this machine: an L1 node, contracts, sequencer, prover and a fleet of cars, until every owner is paid. ' +
+          'Exit code 4 when anything differs from the independent calculation.',
+      )
+      .option('--seed <text>', 'of keys and of the built-in fleet', '1')
+      .option('--evses <count>', 'chargers of the built-in fleet, each with a car', wholeNumber(1, 5_000), 100)
+      .option(
+        '--bls-evses <count>',
+        'how many of the built-in fleet sign with BLS12-381, in a lane of their own',
+        wholeNumber(0, 5_000),
+        12,
+      )
+      .option(
+        '--minutes <count>',
+        'simulated minutes of the built-in fleet, a record a minute and charger',
+        wholeNumber(1, 1_440),
+        120,
+      )
+      .option('--sessions <file>', 'replay real stays instead: CSV with Start, End (local time) and Energy (kWh taken)')
+      .option('--prices <file>', 'on these prices: CSV with "Datetime (he)" (hour ending) and "DA Price ($/kWh)"')
+      .option(
+        '--first-day <day>',
+        'first day of the price year that is replayed, 0 = 1 January',
+        wholeNumber(0, 365),
+        0,
+      )
+      .option('--days <count>', 'days replayed', wholeNumber(1, 366), 366)
+      .option('--rated-watts <W>', 'power of every charger in a replay', wholeNumber(1_000, 350_000), 6_600)
+      .option(
+        '--share-bps <bps>',
+        'part of what a car took that it may give back, 10 000 = all',
+        wholeNumber(1, 10_000),
+        5_000,
+      )
+      .option(
+        '--depth-bps <bps>',
+        'part of its battery that a car gives back at most, 10 000 = all',
+        wholeNumber(1, 10_000),
+        2_500,
+      )
+      .option('--capacity-wh <Wh>', 'battery of every car in a replay', wholeNumber(1_000, 1_000_000), 60_000)
+      .addOption(new Option('--data <kind>', 'where batches live on L1').choices(['blob', 'calldata']).default('blob'))
+      .addOption(
+        new Option('--log-level <level>', 'of the services, on standard error')
+          .choices([...LOG_LEVELS])
+          .default('warn'),
+      )
+      .action(runCommand)
+      .addCommand(eveningCommand())
+  )
 }
 
 async function runCommand(options: Options): Promise<void> {

@@ -49,6 +49,18 @@ test('option readers take what they say and nothing else', () => {
   for (const text of ['0', '11', '1.5', '']) assert.throws(() => wholeNumber(1, 10)(text), /whole number/)
 })
 
+test('an option behind a subcommand is the subcommand’s, also where the outer command has one of that name', async () => {
+  const program = buildProgram()
+  const devnet = program.commands.find((command) => command.name() === 'devnet')!
+  const evening = devnet.commands.find((command) => command.name() === 'evening')!
+  let taken: unknown
+  evening.action((options: { seed: string; logLevel: string }) => {
+    taken = [options.seed, options.logLevel]
+  })
+  await program.parseAsync(['devnet', 'evening', '--seed', '7', '--log-level', 'silent'], { from: 'user' })
+  assert.deepEqual(taken, ['7', 'silent'])
+})
+
 test('every command and option says what it is', () => {
   const check = (command: Command): void => {
     assert.notEqual(command.description(), '', command.name())
