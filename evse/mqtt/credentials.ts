@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
+import { readSecretFile } from '../../runtime/secretFile.ts'
 import type { BrokerConfig } from './config.ts'
 
 /** What is shown to a broker, as mqtt.js takes it. */
@@ -50,23 +51,8 @@ function checkTerm(pem: Buffer, path: string, nowMs: number): number {
   return to
 }
 
-/** The mode is asked of the open file, so that it is the file that is read. */
 function readSecret(path: string): Buffer {
-  let file: number
-  try {
-    file = openSync(path, 'r')
-  } catch (cause) {
-    throw unreadable(path, cause)
-  }
-  try {
-    const bits = fstatSync(file).mode & 0o777
-    if (bits !== 0o600 && bits !== 0o400) {
-      throw expired(`${path} has mode ${bits.toString(8)}: chmod 600 ${path}`, 'PERMISSIONS')
-    }
-    return readFileSync(file)
-  } finally {
-    closeSync(file)
-  }
+  return readSecretFile(path, { unreadable: 'CREDENTIALS_UNREADABLE' })
 }
 
 function firstLine(path: string): string {

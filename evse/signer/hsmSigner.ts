@@ -59,7 +59,7 @@ async function keySpec(config: Pkcs11SignerConfig, environment: Record<string, s
     slot: config.slot,
     label: config.keyLabel,
     id: config.keyId?.replace(/^0x/, '').toLowerCase(),
-    pin: config.pinFile === undefined ? pinFrom(environment, config.pinEnv!) : await readPinFile(config.pinFile),
+    pin: config.pinFile === undefined ? pinFrom(environment, config.pinEnv!) : readPinFile(config.pinFile),
     certificate: config.certificateInToken,
   }
 }

@@ -1,6 +1,6 @@
 import { createECDH, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
-import { readSecretFile } from './secretFile.ts'
+import { readOwnKey } from './secretFile.ts'
 
 export interface P256KeyPair {
   readonly privateKey: KeyObject
@@ -10,7 +10,7 @@ export interface P256KeyPair {
 
 /** @throws BackfeedError KEY_UNREADABLE: no P-256 private key; ERR_AUTH_EXPIRED (reason PERMISSIONS) */
 export async function readKeyFile(path: string): Promise<P256KeyPair> {
-  const content = await readSecretFile(path)
+  const content = readOwnKey(path)
   const text = content.toString('latin1').trim()
   let privateKey: KeyObject
   try {

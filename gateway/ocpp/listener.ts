@@ -1,9 +1,10 @@
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
+import { readSecretFile } from '../../runtime/secretFile.ts'
 import type { OcppConfig } from './config.ts'
 import { HANDSHAKE_TIMEOUT_MS } from './limits.ts'
 
@@ -38,7 +39,7 @@ export async function listenForStations(config: OcppConfig, upgrade: Upgrade): P
 function tlsOptions(tls: NonNullable<OcppConfig['tls']>): object {
   return {
     cert: readTlsFile('certificateFile', tls.certificateFile),
-    key: readTlsFile('keyFile', tls.keyFile, { secret: true }),
+    key: readSecretFile(tls.keyFile, { unreadable: 'CONFIG_UNREADABLE', key: 'ocpp.tls.keyFile' }),
     ...(tls.clientCaFile === undefined ? {} : { ca: readTlsFile('clientCaFile', tls.clientCaFile) }),
     // Asked of everybody, checked where the profile asks for it: so an expired one can be told from a wrong one, by name of the station.
     requestCert: tls.clientCaFile !== undefined,
@@ -48,21 +49,12 @@ function tlsOptions(tls: NonNullable<OcppConfig['tls']>): object {
   }
 }
 
-function readTlsFile(key: string, path: string, { secret = false } = {}): Buffer {
-  const usage = { exitCode: ExitCode.usage }
+function readTlsFile(key: string, path: string): Buffer {
   try {
-    const mode = statSync(path).mode & 0o777
-    if (secret && (mode & 0o077) !== 0) {
-      throw new BackfeedError(
-        'ERR_AUTH_EXPIRED',
-        `ocpp.tls.${key}: ${path} must be mode 600, it is ${mode.toString(8)}`,
-        usage,
-      )
-    }
     return readFileSync(path)
   } catch (cause) {
-    if (cause instanceof BackfeedError) throw cause
-    throw new BackfeedError('CONFIG_UNREADABLE', `ocpp.tls.${key}: cannot read ${path}`, { ...usage, cause })
+    const usage = { exitCode: ExitCode.usage, cause }
+    throw new BackfeedError('CONFIG_UNREADABLE', `ocpp.tls.${key}: cannot read ${path}`, usage)
   }
 }
 

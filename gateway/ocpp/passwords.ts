@@ -1,6 +1,6 @@
 import { createHmac, randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
 import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
+import { readSecretFile } from '../../runtime/secretFile.ts'
 import { MAX_HASHING, MAX_HASHING_WAITING } from './limits.ts'
 
 // Passwords of stations (OCPP 2.0.1 part 2, A00.FR.205: 16 to 40 characters drawn at random), kept as `scrypt$N$r$p$salt$hash`, salt
@@ -57,18 +57,7 @@ export function parsePasswordHash(text: string): StoredPassword | undefined {
  */
 export function readPasswordsFile(path: string): Map<string, string> {
   const usage = { exitCode: ExitCode.usage }
-  let text: string
-  let mode: number
-  try {
-    mode = statSync(path).mode & 0o777
-    text = readFileSync(path, 'utf8')
-  } catch (cause) {
-    throw new BackfeedError('CONFIG_UNREADABLE', `ocpp.passwordsFile: cannot read ${path}`, { ...usage, cause })
-  }
-  if ((mode & 0o077) !== 0) {
-    const found = `it is ${mode.toString(8).padStart(3, '0')}`
-    throw new BackfeedError('ERR_AUTH_EXPIRED', `ocpp.passwordsFile: ${path} must be mode 600, ${found}`, usage)
-  }
+  const text = readSecretFile(path, { unreadable: 'CONFIG_UNREADABLE', key: 'ocpp.passwordsFile' }).toString('utf8')
   const hashes = new Map<string, string>()
   for (const [index, line] of text.split('\n').entries()) {
     const trimmed = line.trim()

@@ -2,7 +2,7 @@ import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { Agent } from 'node:https'
 import { BackfeedError, ExitCode } from '../../../runtime/errors.ts'
-import { readSecretFile } from '../../../evse/signer/secretFile.ts'
+import { readOwnKey } from '../../../evse/signer/secretFile.ts'
 
 export interface DeviceId {
   /** Long form device identifier: the first 20 bytes of the certificate's SHA-256, upper-case hex. */
@@ -54,7 +54,7 @@ export interface Identity extends DeviceId {
  * the key file; GRID_IDENTITY_UNREADABLE when a file is missing, not PEM, or the key is not the certificate's.
  */
 export async function loadIdentity(files: TlsFiles, nowMs: number): Promise<Identity> {
-  const key = await readSecretFile(files.keyFile)
+  const key = readOwnKey(files.keyFile)
   const [cert, ca] = await Promise.all([readPem(files.certFile), readPem(files.caFile)])
   const certificate = parse(files.certFile, () => new X509Certificate(cert))
   const privateKey = parse(files.keyFile, () => createPrivateKey(key))

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { BackfeedError } from '../../../runtime/errors.ts'
 import { askHttp, type HttpAnswer, shownUrl } from '../http.ts'
 import { MAX_JSON_BYTES, MAX_VTN_EVENTS, VTN_PAGE_EVENTS } from '../limits.ts'
-import { readSecretFile } from '../../../evse/signer/secretFile.ts'
+import { readOwnKey } from '../../../evse/signer/secretFile.ts'
 import type { OpenadrConfig } from './config.ts'
 import { tokenSchema } from './schema.ts'
 
@@ -78,7 +78,7 @@ export class VtnClient {
     const { auth, timeoutMs } = this.#config
     if (auth === undefined) return undefined
     if (this.#token !== undefined && this.#now() < this.#token.untilMs) return this.#token.value
-    const secret = (await readSecretFile(auth.clientSecretFile)).toString('utf8').trim()
+    const secret = readOwnKey(auth.clientSecretFile).toString('utf8').trim()
     const url = new URL(auth.tokenUrl ?? `${this.#config.url.replace(/\/+$/, '')}/auth/token`)
     const form = new URLSearchParams({ grant_type: 'client_credentials' })
     if (auth.scope !== undefined) form.set('scope', auth.scope)
