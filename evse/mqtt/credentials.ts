@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { type CertificateTerm, checkTerm, termOf } from '../../runtime/certificateTerm.ts'
 import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
 import { readSecretFile } from '../../runtime/secretFile.ts'
 import type { BrokerConfig } from './config.ts'
@@ -25,7 +26,7 @@ export function readCredentials(config: BrokerConfig, nowMs: number): Credential
     throw new BackfeedError('CONFIG_INVALID', 'certFile and keyFile are given together', { exitCode: ExitCode.usage })
   }
   const cert = certFile === undefined ? undefined : readOpen(certFile)
-  const expiresAtMs = cert === undefined ? undefined : checkTerm(cert, certFile!, nowMs)
+  const expiresAtMs = cert === undefined ? undefined : endOf(cert, certFile!, nowMs)
   return {
     expiresAtMs,
     ...(caFile !== undefined && { ca: readOpen(caFile) }),
@@ -36,19 +37,15 @@ export function readCredentials(config: BrokerConfig, nowMs: number): Credential
   }
 }
 
-function checkTerm(pem: Buffer, path: string, nowMs: number): number {
-  let certificate: X509Certificate
+function endOf(pem: Buffer, path: string, nowMs: number): number {
+  let term: CertificateTerm
   try {
-    certificate = new X509Certificate(pem)
+    term = termOf(new X509Certificate(pem))
   } catch (cause) {
     throw unreadable(path, cause)
   }
-  const [from, to] = [certificate.validFromDate.getTime(), certificate.validToDate.getTime()]
-  if (nowMs > to) throw expired(`the certificate in ${path} ended ${new Date(to).toISOString()}`, 'EXPIRED')
-  if (nowMs < from) {
-    throw expired(`the certificate in ${path} begins ${new Date(from).toISOString()}: is the clock right?`, 'NOT_YET')
-  }
-  return to
+  checkTerm(path, term, nowMs)
+  return term.notAfterMs
 }
 
 function readSecret(path: string): Buffer {
@@ -65,10 +62,6 @@ function readOpen(path: string): Buffer {
   } catch (cause) {
     throw unreadable(path, cause)
   }
-}
-
-function expired(message: string, reason: string): BackfeedError {
-  return new BackfeedError('ERR_AUTH_EXPIRED', message, { exitCode: ExitCode.usage, details: { reason } })
 }
 
 function unreadable(path: string, cause: unknown): BackfeedError {

@@ -1,15 +1,11 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { type CertificateTerm, checkTerm, termOf } from '../../runtime/certificateTerm.ts'
 import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
 import type { Logger } from '../../runtime/log.ts'
 import { CERTIFICATE_WARNING_EVERY_MS, CERTIFICATE_WARNING_MS } from './limits.ts'
 
-export interface CertificateTerm {
-  readonly notBeforeMs: number
-  readonly notAfterMs: number
-}
-
-/** The certificate's term, milliseconds since the Unix epoch. @throws BackfeedError CERTIFICATE_INVALID: unreadable, or of another key */
+/** @throws BackfeedError CERTIFICATE_INVALID: unreadable, or of another key */
 export function certificateTerm(certificate: Uint8Array, publicKey: Uint8Array, origin: string): CertificateTerm {
   let parsed: X509Certificate
   let point: Buffer
@@ -21,7 +17,7 @@ export function certificateTerm(certificate: Uint8Array, publicKey: Uint8Array, 
     throw invalid(`${origin} is no certificate of an elliptic-curve key`, cause)
   }
   if (!point.equals(publicKey)) throw invalid(`${origin} certifies another key`)
-  return { notBeforeMs: parsed.validFromDate.getTime(), notAfterMs: parsed.validToDate.getTime() }
+  return termOf(parsed)
 }
 
 export async function readCertificateFile(path: string): Promise<Uint8Array> {
@@ -52,33 +48,20 @@ export class CertificateGuard {
   /** @throws BackfeedError ERR_AUTH_EXPIRED (reason EXPIRED or NOT_YET_VALID) */
   check(): void {
     if (this.#term === undefined) return
-    const { notBeforeMs, notAfterMs } = this.#term
     const now = this.#now()
-    if (now > notAfterMs) {
-      throw outOfTerm('EXPIRED', `the certificate of ${this.#keyName} ended ${iso(notAfterMs)}: renew it`)
-    }
-    if (now < notBeforeMs) {
-      const text = `the certificate of ${this.#keyName} begins ${iso(notBeforeMs)}, and it is ${iso(now)}: check the clock`
-      throw outOfTerm('NOT_YET_VALID', text)
-    }
+    checkTerm(this.#keyName, this.#term, now)
+    const { notAfterMs } = this.#term
     if (notAfterMs - now < CERTIFICATE_WARNING_MS && now - this.#warnedAtMs >= CERTIFICATE_WARNING_EVERY_MS) {
       this.#warnedAtMs = now
+      const expiresAt = new Date(notAfterMs).toISOString()
       this.#log.warn(
-        { key: this.#keyName, expiresAt: iso(notAfterMs) },
-        `the certificate of ${this.#keyName} ends ${iso(notAfterMs)}; nothing is signed after that`,
+        { key: this.#keyName, expiresAt },
+        `the certificate of ${this.#keyName} ends ${expiresAt}; nothing is signed after that`,
       )
     }
   }
 }
 
-function outOfTerm(reason: string, message: string): BackfeedError {
-  return new BackfeedError('ERR_AUTH_EXPIRED', message, { exitCode: ExitCode.usage, details: { reason } })
-}
-
 function invalid(message: string, cause?: unknown): BackfeedError {
   return new BackfeedError('CERTIFICATE_INVALID', message, { exitCode: ExitCode.usage, cause })
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString()
 }

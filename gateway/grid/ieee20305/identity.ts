@@ -1,6 +1,7 @@
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { Agent } from 'node:https'
+import { checkTerm, termOf } from '../../../runtime/certificateTerm.ts'
 import { BackfeedError, ExitCode } from '../../../runtime/errors.ts'
 import { readOwnKey } from '../../../evse/signer/secretFile.ts'
 
@@ -50,8 +51,8 @@ export interface Identity extends DeviceId {
 /**
  * Reads the files, all of them, so that a renewed certificate is taken up without a restart.
  *
- * @throws BackfeedError ERR_AUTH_EXPIRED (retryable: renewing it mends it) when the certificate is out of date, or others may read
- * the key file; GRID_IDENTITY_UNREADABLE when a file is missing, not PEM, or the key is not the certificate's.
+ * @throws BackfeedError ERR_AUTH_EXPIRED when the certificate is out of date, or others may read the key file; KEY_UNREADABLE;
+ * GRID_IDENTITY_UNREADABLE when a certificate is missing, a file is not PEM, or the key is not the certificate's.
  */
 export async function loadIdentity(files: TlsFiles, nowMs: number): Promise<Identity> {
   const key = readOwnKey(files.keyFile)
@@ -61,14 +62,8 @@ export async function loadIdentity(files: TlsFiles, nowMs: number): Promise<Iden
   if (!certificate.checkPrivateKey(privateKey)) {
     throw unreadable(`${files.keyFile} is not the key of ${files.certFile}`)
   }
-  const validToMs = Date.parse(certificate.validTo)
-  if (!(nowMs >= Date.parse(certificate.validFrom) && nowMs <= validToMs)) {
-    throw new BackfeedError(
-      'ERR_AUTH_EXPIRED',
-      `${files.certFile} is valid from ${certificate.validFrom} to ${certificate.validTo}`,
-      { retryable: true },
-    )
-  }
+  const term = termOf(certificate)
+  checkTerm(files.certFile, term, nowMs)
   const agent = new Agent({
     cert,
     key,
@@ -80,7 +75,13 @@ export async function loadIdentity(files: TlsFiles, nowMs: number): Promise<Iden
     ...(files.checkServerName ? {} : { checkServerIdentity: () => undefined }),
   })
   const fingerprint = createHash('sha256').update(cert).update(key).update(ca).digest('hex')
-  return { ...deviceIdOf(certificate.raw), agent, validToMs, fingerprint, close: () => agent.destroy() }
+  return {
+    ...deviceIdOf(certificate.raw),
+    agent,
+    validToMs: term.notAfterMs,
+    fingerprint,
+    close: () => agent.destroy(),
+  }
 }
 
 async function readPem(path: string): Promise<Buffer> {
