@@ -53,6 +53,8 @@ export class L1Follower implements Component {
   /** Ascending; may have holes where blocks came faster than polls. */
   #seen: BlockRef[] = []
   #final: BlockRef | undefined
+  /** `#final` is no longer on the chain: the next one replaces it, also a lower one. Until it is known others still see this one. */
+  #isFinalGone = false
   #pendingReorg: Reorg | undefined
   #isUntold = false
   #toldHead: BlockRef | undefined
@@ -129,8 +131,8 @@ export class L1Follower implements Component {
       const head = toRef(await client.getBlock({ blockTag: 'latest' }))
       const previous = this.#seen.at(-1)
       const isHeadNew = head.hash !== previous?.hash
-      if (isHeadNew && previous !== undefined) await this.#checkContinuity(previous, head)
-      if (isHeadNew) this.#remember(head)
+      const kept = isHeadNew && previous !== undefined ? await this.#keptBefore(previous, head) : this.#seen
+      if (isHeadNew) this.#remember([...kept, head])
       const finalNumber = await readFinalBlock(client, finality, head.number)
       const isFinalNew = await this.#moveFinal(finalNumber)
       // Both are known only here: a look that failed half way is told once one succeeds.
@@ -143,19 +145,19 @@ export class L1Follower implements Component {
     }
   }
 
-  async #checkContinuity(previous: BlockRef, head: BlockRef): Promise<void> {
-    if (head.parentHash === previous.hash) return
+  /** What was seen and is still on the chain of this head. */
+  async #keptBefore(previous: BlockRef, head: BlockRef): Promise<BlockRef[]> {
+    if (head.parentHash === previous.hash) return this.#seen
     const kept: BlockRef[] = [...this.#seen]
     while (kept.length > 0) {
       const candidate = kept.at(-1)!
       if (candidate.number < head.number && (await this.#isOnChain(candidate))) break
       kept.pop()
     }
-    if (kept.length === this.#seen.length) return
+    if (kept.length === this.#seen.length) return kept
     const ancestor = kept.at(-1)
     const isFinalGone = this.#final !== undefined && !(await this.#isOnChain(this.#final))
-    this.#seen = kept
-    if (isFinalGone) this.#final = undefined
+    this.#isFinalGone ||= isFinalGone
     this.#pendingReorg = {
       // Two reorganisations before a listener heard of the first: the older ancestor covers both.
       ancestor: older(ancestor, this.#pendingReorg),
@@ -165,13 +167,15 @@ export class L1Follower implements Component {
     const fields = { from: Number(previous.number), ancestor: ancestor && Number(ancestor.number) }
     if (isFinalGone) this.#log.error(fields, 'L1 reorganised away a block that was held final')
     else this.#log.warn(fields, 'L1 reorganised')
+    return kept
   }
 
   async #moveFinal(number: bigint): Promise<boolean> {
     // Never back: another node of a balancer may be behind.
-    if (this.#final !== undefined && number <= this.#final.number) return false
+    if (this.#final !== undefined && !this.#isFinalGone && number <= this.#final.number) return false
     const known = this.#seen.find((block) => block.number === number)
     this.#final = known ?? toRef(await this.#settings.client.getBlock({ blockNumber: number }))
+    this.#isFinalGone = false
     return true
   }
 
@@ -179,10 +183,8 @@ export class L1Follower implements Component {
     return await isOnChain(this.#settings.client, block)
   }
 
-  #remember(block: BlockRef): void {
-    this.#seen.push(block)
-    const excess = this.#seen.length - (this.#settings.rememberedBlocks ?? 512)
-    if (excess > 0) this.#seen.splice(0, excess)
+  #remember(seen: BlockRef[]): void {
+    this.#seen = seen.slice(-(this.#settings.rememberedBlocks ?? 512))
   }
 
   #require(block: BlockRef | undefined): BlockRef {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { connectL1, type L1Client, l1ConfigSchema } from '../../l1/client.ts'
 import type { Finality } from '../../l1/finality.ts'
 import { L1Follower, type L1Update } from '../../l1/follow.ts'
@@ -78,6 +79,44 @@ test('a reorganisation below what was held final says so', async () => {
   assert.equal(update.reorg?.brokeFinality, true)
   const block = await client.getBlock({ blockNumber: update.final.number })
   assert.equal(update.final.hash, block.hash)
+})
+
+test('whoever asks for the final block while a reorganisation below it is looked into gets an answer', async () => {
+  await anvil.mine(5)
+  let follower: L1Follower | undefined
+  let asked = 0
+  const ask = (): void => {
+    if (follower === undefined) return
+    asked++
+    assert.ok(follower.final.number <= follower.head.number)
+  }
+  const getBlock = async (parameters: Parameters<L1Client['getBlock']>[0]) => {
+    ask()
+    const block = await client.getBlock(parameters)
+    ask()
+    return block
+  }
+  const faults: unknown[] = []
+  const watched = { ...client, getBlock } as unknown as L1Client
+  const made = new L1Follower({
+    client: watched,
+    finality: { kind: 'depth', blocks: 1 },
+    pollMs: 20,
+    log: silentLogger(),
+  })
+  const seen = new Promise<L1Update>((resolve) => {
+    made.onUpdate((update) => {
+      if (update.reorg?.brokeFinality === true) resolve(update)
+    })
+  })
+  await made.start({ fail: (error) => faults.push(error) })
+  follower = made
+  await anvil.reorg(4)
+  const update = await Promise.race([seen, sleep(10_000).then(() => undefined)])
+  await made.stop()
+  assert.deepEqual(faults, [])
+  assert.ok(asked > 4)
+  assert.equal((await client.getBlock({ blockNumber: update!.final.number })).hash, update!.final.hash)
 })
 
 test('an update comes again to a listener that could not handle it, with its reorganisation', async () => {
