@@ -18,12 +18,12 @@ export interface BareSetup {
   }[]
 }
 
-/** `crypto.verify` and nothing else, in a thread on every core, over the workload's own records. */
+/** `crypto.verify` and nothing else, in so many threads, over the workload's own records. */
 export class BareVerify implements AsyncDisposable {
   readonly #workers: readonly Worker[]
 
   /** `rows`: what the loops go over; the pipeline's number of keys should occur in it. */
-  constructor(workload: Workload, rows: Uint8Array) {
+  constructor(workload: Workload, rows: Uint8Array, threads = availableParallelism()) {
     const count = rows.length / SIGNED_RECORD_BYTES
     const items = Array.from({ length: count }, (_, row) => {
       const at = row * SIGNED_RECORD_BYTES
@@ -39,7 +39,7 @@ export class BareVerify implements AsyncDisposable {
     })
     const workerData: BareSetup = { domain: workload.domain, items }
     const file = new URL('./bareVerifyWorker.ts', import.meta.url)
-    this.#workers = Array.from({ length: availableParallelism() }, () => new Worker(file, { workerData }))
+    this.#workers = Array.from({ length: threads }, () => new Worker(file, { workerData }))
   }
 
   /** `count` verifications in all. */

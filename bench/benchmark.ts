@@ -1,3 +1,5 @@
+import type { Window } from './measure.ts'
+
 /** What a benchmark is told. */
 export interface BenchOptions {
   readonly rounds: number
@@ -15,6 +17,14 @@ export interface BenchResult {
   readonly ratios: Readonly<Record<string, number>>
   /** Absolute figures, the unit last in the name. */
   readonly figures: Readonly<Record<string, number>>
+  /** What a profile is to look at, where it can: the real thing without its warm-up. */
+  readonly profiled?: Profiled
+}
+
+export interface Profiled {
+  readonly windows: readonly Window[]
+  /** That went through in them. */
+  readonly records: number
 }
 
 export interface Benchmark {
@@ -39,6 +49,11 @@ export function median(values: readonly number[]): number {
 export function quantile(values: readonly number[], fraction: number): number {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * fraction))] ?? Number.NaN
+}
+
+/** The limit and the real thing, opened once, measured in turn as often as asked. */
+export interface Rounds extends AsyncDisposable {
+  round(index: number): Promise<Record<string, number>>
 }
 
 export const WARM_UPS = 2

@@ -34,7 +34,7 @@ export interface LocalLane extends AsyncDisposable {
 /** A lane's writer over a store on disk as a sequencer wires it, with L1 left out: rules in memory, closed batches taken as posted. */
 export async function openLocalLane(
   workload: Workload,
-  options: { maxBatchRows: number; snapshots?: (folder: string) => SnapshotKeeper },
+  options: { maxBatchRows: number; maxWriteRows?: number; snapshots?: (folder: string) => SnapshotKeeper },
 ): Promise<LocalLane> {
   const folder = await mkdtemp(join(tmpdir(), 'backfeed-bench-'))
   const database = await openDatabase(folder, OWNER)
@@ -69,7 +69,7 @@ export async function openLocalLane(
     aheadSeconds: defaults.batch.asOfAheadSeconds,
     maxAgeSeconds: defaults.batch.maxAgeSeconds,
     maxBatchRows: () => options.maxBatchRows,
-    maxWriteRows: defaults.batch.maxWriteRows,
+    maxWriteRows: options.maxWriteRows ?? defaults.batch.maxWriteRows,
     maxBacklog: defaults.batch.maxBacklog,
     log: silentLogger(),
     metrics: sequenceMetrics(metrics)(LANE),

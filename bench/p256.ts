@@ -1,9 +1,17 @@
 import { availableParallelism } from 'node:os'
 import { BareVerify } from './bareVerify.ts'
-import { type Benchmark, type BenchOptions, type BenchResult, medians } from './benchmark.ts'
+import {
+  type Benchmark,
+  type BenchOptions,
+  type BenchResult,
+  medians,
+  type Profiled,
+  type Rounds,
+  WARM_UPS,
+} from './benchmark.ts'
 import { LoadGenerator } from './loadGenerator.ts'
 import type { Target } from './loadProtocol.ts'
-import { measure } from './measure.ts'
+import { measure, type Window } from './measure.ts'
 import { openWiredLane } from './wiredLane.ts'
 import { inTurn, splitRows, Workload } from './workload.ts'
 
@@ -35,28 +43,58 @@ function p256(name: string, kind: Target['kind'], aim: number): Benchmark {
 }
 
 async function run(kind: Target['kind'], options: BenchOptions): Promise<BenchResult> {
-  const workload = new Workload({ evses: options.evses, keys: true })
-  const feeder = new Feeder(workload, SHAPES[kind].connections)
-  const requestsEach = Math.max(1, Math.round((options.quick ? 8 : 32) / (SHAPES[kind].connections / 4)))
-  const records = requestsEach * SHAPES[kind].connections * REQUEST_RECORDS
-  await using bare = new BareVerify(workload, feeder.next(Math.ceil(options.evses / REQUEST_RECORDS)).rows)
-  await using wired = await openWiredLane(workload)
-  await using generator = await LoadGenerator.open(await wired.listen(kind), SHAPES[kind].connections)
+  const shape = SHAPES[kind]
+  const requestsEach = Math.max(1, Math.round((options.quick ? 8 : 32) / (shape.connections / 4)))
+  const { evses } = options
+  await using p256 = await openP256({ ...shape, kind, evses, requestsEach, recordsEach: REQUEST_RECORDS })
+  const { cpu, wall, wallWithoutLoad, ...figures } = await medians(options.rounds, p256.round)
+  return { ratios: { cpu: cpu!, wall: wall!, wallWithoutLoad: wallWithoutLoad! }, figures, profiled: p256.profiled() }
+}
 
+export interface P256Setting extends Shape {
+  readonly kind: Target['kind']
+  readonly evses: number
+  /** Of each connection, a round. */
+  readonly requestsEach: number
+  readonly recordsEach: number
+  /** That verify, in the pipeline and in the limit. Default: one a core. */
+  readonly threads?: number
+}
+
+/** A pipeline and bare loops that take turns, round by round. */
+export async function openP256(setting: P256Setting): Promise<Rounds & { profiled(): Profiled }> {
+  const { kind, evses, connections, inFlight, requestsEach, recordsEach, threads } = setting
+  await using opening = new AsyncDisposableStack()
+  const workload = new Workload({ evses, keys: true })
+  const feeder = new Feeder(workload, connections)
+  const records = requestsEach * connections * recordsEach
+  const rowsOfEach = feeder.next(Math.ceil(evses / REQUEST_RECORDS)).rows
+  const bare = opening.use(new BareVerify(workload, rowsOfEach, threads))
+  const wired = opening.use(await openWiredLane(workload, threads === undefined ? {} : { workers: threads }))
+  const generator = opening.use(await LoadGenerator.open(await wired.listen(kind), connections))
+
+  // The first round parses every key in every worker, as a sequencer does once after its start.
+  const everyKey = Math.ceil((4 * evses) / (connections * recordsEach))
+  const windows: Window[] = []
+  let counted = 0
   const round = async (index: number): Promise<Record<string, number>> => {
-    // The first round parses every key in every worker, as a sequencer does once after its start.
-    const bodies = feeder.next(index === 0 ? requestsEach * 2 : requestsEach).bodies
+    const requests = index === 0 ? Math.max(2 * requestsEach, everyKey) : requestsEach
+    const { bodies } = feeder.next(requests, recordsEach)
     await generator.load(bodies)
-    const sent = bodies.flat().length * REQUEST_RECORDS
+    const sent = bodies.flat().length * recordsEach
     let load = { settled: 0, cpuSeconds: 0 }
     const pipeline = () =>
       measure(async () => {
-        load = await generator.go({ inFlight: SHAPES[kind].inFlight })
+        load = await generator.go({ inFlight })
       })
     const first = index % 2 === 0 ? await pipeline() : undefined
     const limit = await bare.run(records)
     const spent = first ?? (await pipeline())
     if (load.settled !== sent) throw new Error(`${load.settled} of ${sent} records settled`)
+    if (index >= WARM_UPS) {
+      counted += sent
+      windows.push(spent)
+    }
     const bareCpu = limit.cpuSeconds / records
     const cpu = spent.cpuSeconds / sent
     return {
@@ -67,13 +105,16 @@ async function run(kind: Target['kind'], options: BenchOptions): Promise<BenchRe
       bareCpuMicros: bareCpu * 1e6,
       cpuMicros: cpu * 1e6,
       mainThreadMicros: (spent.threadSeconds / sent) * 1e6,
+      mainThreadShare: spent.threadSeconds / spent.wallSeconds,
       loadCpuMicros: (load.cpuSeconds / sent) * 1e6,
+      recordsPerCpuSecond: 1 / cpu,
+      barePerCpuSecond: 1 / bareCpu,
       recordsPerSecond: sent / spent.wallSeconds,
       barePerSecond: records / limit.wallSeconds,
     }
   }
-  const { cpu, wall, wallWithoutLoad, ...figures } = await medians(options.rounds, round)
-  return { ratios: { cpu: cpu!, wall: wall!, wallWithoutLoad: wallWithoutLoad! }, figures }
+  const parts = opening.move()
+  return { round, profiled: () => ({ windows, records: counted }), [Symbol.asyncDispose]: () => parts.disposeAsync() }
 }
 
 /** Gives every connection its own EVSEs, since an EVSE's records must come in order. */
@@ -86,7 +127,7 @@ export class Feeder {
     this.#turns = Array.from({ length: connections }, () => ({ next: 0 }))
   }
 
-  /** So many requests of 256 for each connection; `rows`: all of them. */
+  /** So many requests for each connection; `rows`: all of them. */
   next(requestsEach: number, recordsEach = REQUEST_RECORDS): { bodies: Uint8Array[][]; rows: Uint8Array } {
     const { evses } = this.#workload
     const count = requestsEach * recordsEach

@@ -1,11 +1,15 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
-import { cpus } from 'node:os'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpus, loadavg } from 'node:os'
 import { BackfeedError, ExitCode } from '../runtime/errors.ts'
 import { type Benchmark, type BenchOptions, type BenchResult, meets } from './benchmark.ts'
 import { benchmarks } from './benchmarks.ts'
 import type { ChildTask } from './child.ts'
+import type { Curve, CurvePoint } from './curves/curve.ts'
+import { curves } from './curves/curves.ts'
+import { runCurve } from './curves/run.ts'
+import { newProfiles, profileLines, profilesIn, threadTimes } from './profile.ts'
 
 export interface BenchRun extends BenchOptions {
   /** Only these; all when empty. */
@@ -14,43 +18,53 @@ export interface BenchRun extends BenchOptions {
   readonly json?: string | undefined
   /** Writes the ratios as the new baseline. */
   readonly writeBaseline?: boolean | undefined
-  /** A `.cpuprofile` of the sequencer's process into this folder. */
+  /** A `.cpuprofile` of each thread into this folder, and a table of them. */
   readonly profile?: string | undefined
+  /** No benchmarks, only curves. */
+  readonly curvesOnly?: boolean | undefined
+  readonly curveRounds: number
+  /** The folder that the curves are drawn into. */
+  readonly plots: string
   readonly print: (line: string) => void
 }
 
-export const benchDefaults = { rounds: 7, evses: 1_000, quick: false } as const satisfies BenchOptions
+export const benchDefaults = {
+  rounds: 7,
+  curveRounds: 5,
+  evses: 1_000,
+  quick: false,
+  plots: 'plots',
+} as const satisfies Partial<BenchRun>
 
 type Baseline = Record<string, Record<string, number>>
 
 const BASELINE = new URL('./baseline.json', import.meta.url)
 
-/** Runs benchmarks one after another and prints each ratio beside its baseline. Never fails for slowness. */
+/** Runs benchmarks one after another and prints each ratio beside its baseline, then the curves. Never fails for slowness. */
 export async function runBench(run: BenchRun): Promise<Record<string, BenchResult>> {
-  const unknown = run.only.filter((wanted) => !benchmarks.some(({ name }) => name === wanted))
-  if (unknown.length > 0) {
-    const known = benchmarks.map(({ name }) => name).join(', ')
-    throw new BackfeedError('BENCHMARK_UNKNOWN', `no benchmark ${unknown.join(', ')}; there are ${known}`, {
-      exitCode: ExitCode.usage,
-    })
-  }
+  const chosen = chosenBy(run)
   const baseline = JSON.parse(readFileSync(BASELINE, 'utf8')) as Baseline
   const results: Record<string, BenchResult> = {}
-  for (const benchmark of benchmarks) {
-    if (run.only.length > 0 && !run.only.includes(benchmark.name)) continue
+  for (const benchmark of chosen.benchmarks) {
     run.print(`\n${benchmark.name}: ${benchmark.title}`)
     const missing = benchmark.missing?.()
     if (missing !== undefined) {
       run.print(`  left out: ${missing}`)
       continue
     }
+    const seen = new Set(run.profile === undefined || !existsSync(run.profile) ? [] : profilesIn(run.profile))
     const result = await runAlone(benchmark.name, run)
     results[benchmark.name] = result
     for (const line of lines(benchmark, result, baseline[benchmark.name] ?? {})) run.print(line)
+    if (run.profile === undefined) continue
+    for (const line of profileLines(threadTimes(newProfiles(run.profile, seen), result.profiled), result.profiled))
+      run.print(line)
   }
+  const points: Record<string, readonly CurvePoint[]> = {}
+  for (const curve of chosen.curves) points[curve.name] = await runCurve(curve, { ...run, rounds: run.curveRounds })
   if (run.json !== undefined) {
-    const machine = { cpus: cpus().length, model: cpus()[0]?.model, node: process.version }
-    writeFileSync(run.json, `${JSON.stringify({ machine, results }, null, 2)}\n`)
+    const machine = { cpus: cpus().length, model: cpus()[0]?.model, node: process.version, load: loadavg() }
+    writeFileSync(run.json, `${JSON.stringify({ machine, results, curves: points }, null, 2)}\n`)
   }
   if (run.writeBaseline) {
     for (const [name, { ratios }] of Object.entries(results)) {
@@ -59,6 +73,29 @@ export async function runBench(run: BenchRun): Promise<Record<string, BenchResul
     writeFileSync(BASELINE, `${JSON.stringify(baseline, null, 2)}\n`)
   }
   return results
+}
+
+/** All, or those named. A name stands for every curve that begins with it: `batch` for `batch-bls`. */
+export function chosenBy({ only, curvesOnly }: Pick<BenchRun, 'only' | 'curvesOnly'>): {
+  readonly benchmarks: readonly Benchmark[]
+  readonly curves: readonly Curve[]
+} {
+  const possible = curvesOnly ? [] : benchmarks
+  if (only.length === 0) return { benchmarks: possible, curves }
+  const stands = (wanted: string, curve: Curve): boolean => `${curve.name}-`.startsWith(`${wanted}-`)
+  const unknown = only.filter(
+    (wanted) => !possible.some(({ name }) => name === wanted) && !curves.some((curve) => stands(wanted, curve)),
+  )
+  if (unknown.length > 0) {
+    const known = [...possible, ...curves].map(({ name }) => name).join(', ')
+    throw new BackfeedError('BENCHMARK_UNKNOWN', `no benchmark ${unknown.join(', ')}; there are ${known}`, {
+      exitCode: ExitCode.usage,
+    })
+  }
+  return {
+    benchmarks: possible.filter(({ name }) => only.includes(name)),
+    curves: curves.filter((curve) => only.some((wanted) => stands(wanted, curve))),
+  }
 }
 
 async function runAlone(name: string, run: BenchRun): Promise<BenchResult> {

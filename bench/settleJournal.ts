@@ -3,15 +3,15 @@ import { RESULT_BYTES } from '../sequencer/submission.ts'
 import { Outcome } from '../protocol/outcome.ts'
 import { SIGNED_RECORD_BYTES } from '../protocol/record.ts'
 import { bareHashing, bareJournal, pairsToHash } from './bareState.ts'
-import { type Benchmark, type BenchResult, medians } from './benchmark.ts'
+import { type Benchmark, type BenchResult, medians, type Rounds } from './benchmark.ts'
 import { defaults, openLocalLane } from './localLane.ts'
 import { measure } from './measure.ts'
 import { splitRows, Workload } from './workload.ts'
 import { P256_LAYOUT } from '../protocol/scheme.ts'
 
 const REQUEST_RECORDS = 256
-/** Requests waiting for the writer: more than one write takes. */
-const WAITING = 32
+/** Records waiting for the writer: more than one write takes. */
+const WAITING = 8_192
 
 export const settleJournal100k = settleJournal('settle-journal-100k', 100_000)
 export const settleJournal1m = settleJournal('settle-journal-1m', 1_000_000)
@@ -26,20 +26,45 @@ function settleJournal(name: string, evses: number): Benchmark {
 }
 
 async function run(evses: number, rounds: number, records: number): Promise<BenchResult> {
+  await using writer = await openWriter({ evses, records })
+  let residentMb = 0
+  const { cpu, wall, ...figures } = await medians(rounds, async (index) => {
+    const { residentMb: resident, ...measured } = await writer.round(index)
+    residentMb = Math.max(residentMb, resident!)
+    return measured
+  })
+  return { ratios: { cpu: cpu!, wall: wall! }, figures: { ...figures, residentMb } }
+}
+
+export interface WriterSetting {
+  readonly evses: number
+  /** A round. */
+  readonly records: number
+  /** Records of one write to the journal at most. Default: the sequencer's. */
+  readonly maxWriteRows?: number
+}
+
+/** The writer of a lane, and what its hashing and its journal take alone, in turn. */
+export async function openWriter(setting: WriterSetting): Promise<Rounds & { settle(records: number): Promise<void> }> {
+  const { evses, records, maxWriteRows = defaults.batch.maxWriteRows } = setting
   const workload = new Workload({ evses, keys: false })
   const depth = Math.ceil(Math.log2(evses))
-  await using lane = await openLocalLane(workload, { maxBatchRows: defaults.batch.maxBlobs * P256_LAYOUT.blobRecords })
-  let residentMb = 0
-  const figures = await medians(rounds, async () => {
+  const maxBatchRows = defaults.batch.maxBlobs * P256_LAYOUT.blobRecords
+  const lane = await openLocalLane(workload, { maxBatchRows, maxWriteRows })
+  const requestRecords = Math.min(REQUEST_RECORDS, maxWriteRows)
+  const settle = async (count: number): Promise<void> => {
+    await settleAll(lane.stage, splitRows(workload.rows(scattered(evses, count), count), requestRecords))
+    lane.closed.length = 0
+  }
+  const round = async (): Promise<Record<string, number>> => {
     const rows = workload.rows(scattered(evses, records), records)
-    const requests = splitRows(rows, REQUEST_RECORDS)
+    const requests = splitRows(rows, requestRecords)
     const calls = pairsToHash(rows, depth)
     globalThis.gc?.() // what making the workload left is not the lane's
     const hashing = await bareHashing(calls)
-    const journal = await bareJournal(lane.folder, rows, defaults.batch.maxWriteRows)
+    const journal = await bareJournal(lane.folder, rows, maxWriteRows)
     const spent = await measure(() => settleAll(lane.stage, requests))
     lane.closed.length = 0
-    residentMb = Math.max(residentMb, process.memoryUsage.rss() / 1e6)
     const limit = hashing.cpuSeconds + journal.cpuSeconds
     return {
       cpu: limit / spent.cpuSeconds,
@@ -47,14 +72,16 @@ async function run(evses: number, rounds: number, records: number): Promise<Benc
       recordsPerCpuSecond: records / spent.cpuSeconds,
       recordsPerThreadSecond: records / spent.threadSeconds,
       recordsPerSecond: records / spent.wallSeconds,
+      limitPerCpuSecond: records / limit,
+      limitPerSecond: records / (hashing.wallSeconds + journal.wallSeconds),
       hashingMicros: (hashing.cpuSeconds / records) * 1e6,
       bareJournalMicros: (journal.cpuSeconds / records) * 1e6,
       cpuMicros: (spent.cpuSeconds / records) * 1e6,
       hashesPerSecond: calls.reduce((sum, count) => sum + count, 0) / hashing.wallSeconds,
+      residentMb: process.memoryUsage.rss() / 1e6,
     }
-  })
-  const { cpu, wall, ...rest } = figures
-  return { ratios: { cpu: cpu!, wall: wall! }, figures: { ...rest, residentMb } }
+  }
+  return { settle, round, [Symbol.asyncDispose]: () => lane[Symbol.asyncDispose]() }
 }
 
 /** Hands every request to the writer as verification would, with every signature good, and waits for the durable answers. */
@@ -73,7 +100,8 @@ export async function settleAll(stage: SequenceStage, requests: readonly Uint8Ar
       }
     }
   }
-  await Promise.all(Array.from({ length: WAITING }, feed))
+  const waiting = Math.ceil((WAITING * SIGNED_RECORD_BYTES) / requests[0]!.length)
+  await Promise.all(Array.from({ length: waiting }, feed))
 }
 
 let scatter = 0

@@ -22,8 +22,8 @@ export interface WiredLane extends AsyncDisposable {
   listen(kind: Target['kind']): Promise<Target>
 }
 
-/** A sequencer from the wire to durable answers, as its main.ts wires it with default settings; nothing of L1. */
-export async function openWiredLane(workload: Workload): Promise<WiredLane> {
+/** A sequencer from the wire to durable answers, as its main.ts wires it, settings as by default but these; nothing of L1. */
+export async function openWiredLane(workload: Workload, verify: { workers?: number } = {}): Promise<WiredLane> {
   const log = silentLogger()
   const { layout } = workload
   const { bls, ...p256 } = defaults.verify
@@ -31,6 +31,7 @@ export async function openWiredLane(workload: Workload): Promise<WiredLane> {
   const { metrics, stage, view, folder } = lane
   const verifier = new VerifyPool({
     ...(layout.scheme === Scheme.BLS ? bls : p256),
+    ...verify,
     layout,
     domains: new Map([[LANE, workload.domain]]),
     metrics: verifyMetrics(metrics)(layout.name),

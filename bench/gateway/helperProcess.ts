@@ -20,10 +20,10 @@ export class HelperProcess<Offered extends Calls> implements AsyncDisposable {
   readonly #open = new Map<number, PromiseWithResolvers<unknown>>()
   #count = 0
 
-  constructor(file: URL) {
+  constructor(file: URL, flags: readonly string[] = []) {
     this.#process = fork(file, {
       serialization: 'advanced',
-      execArgv: ['--disable-warning=ExperimentalWarning'],
+      execArgv: ['--disable-warning=ExperimentalWarning', ...flags],
       env: { ...process.env, NODE_OPTIONS: '' },
     })
     this.#process.on('message', (message: Answered) => {
