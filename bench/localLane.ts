@@ -14,6 +14,7 @@ import type { SnapshotKeeper } from '../sequencer/sequence/snapshotKeeper.ts'
 import { SequenceStage } from '../sequencer/sequence/stage.ts'
 import { openDatabase } from '../sequencer/store/database.ts'
 import { LaneJournal } from '../sequencer/store/journal.ts'
+import { RecordIndex } from '../sequencer/store/recordIndex.ts'
 import { ACTIVE_FROM, LANE, NOW, OWNER, type Workload } from './workload.ts'
 
 export const defaults = {
@@ -25,6 +26,8 @@ export interface LocalLane extends AsyncDisposable {
   readonly folder: string
   readonly stage: SequenceStage
   readonly journal: LaneJournal
+  /** A second one of the lane, as its next start would open it. */
+  openIndex(): Promise<RecordIndex>
   readonly view: { rules: Workload['rules']; finalTime: number; finalBlock: bigint; forced: readonly [] }
   readonly metrics: ReturnType<typeof createMetrics>
   /** Batches closed since this was emptied. */
@@ -41,7 +44,9 @@ export async function openLocalLane(
   const journal = await LaneJournal.open(database, { lane: LANE, layout: workload.rules.layout })
   const view = { rules: workload.rules, finalTime: NOW - 60, finalBlock: 1n, forced: [] as const }
   const { rules, domain } = workload
-  const book = await replayLane({ journal, rules, domain, openedAsOf: ACTIVE_FROM, now: NOW })
+  const openIndex = () => RecordIndex.open(database, journal)
+  const index = await openIndex()
+  const book = await replayLane({ journal, rules, domain, openedAsOf: ACTIVE_FROM, now: NOW, index })
   const metrics = createMetrics({ service: 'bench', process: false })
   const closed: ClosedBatch[] = []
   const clock = { now: () => NOW }
@@ -59,7 +64,7 @@ export async function openLocalLane(
   const stage: SequenceStage = new SequenceStage({
     book,
     journal,
-    database,
+    index,
     view,
     clock,
     receipts,
@@ -88,5 +93,5 @@ export async function openLocalLane(
     await database.close()
     await rm(folder, { recursive: true, force: true })
   }
-  return { folder, stage, journal, view, metrics, closed, [Symbol.asyncDispose]: dispose }
+  return { folder, stage, journal, openIndex, view, metrics, closed, [Symbol.asyncDispose]: dispose }
 }

@@ -41,6 +41,7 @@ async function run({ rounds, quick }: BenchOptions): Promise<BenchResult> {
         domain: workload.domain,
         openedAsOf: ACTIVE_FROM,
         now: NOW,
+        index: await lane.openIndex(),
       })
       reached = Buffer.from(book.state.root()).toString('hex')
     })

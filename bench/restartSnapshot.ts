@@ -51,7 +51,8 @@ async function run({ rounds, quick }: BenchOptions): Promise<BenchResult> {
       if (snapshot === undefined) throw new Error('there is no snapshot')
       behind = journal.length - snapshot.head.sequence
       const { rules, domain } = { rules: view.rules, domain: workload.domain }
-      const book = await replayLane({ journal, rules, domain, openedAsOf: ACTIVE_FROM, now: NOW, snapshot })
+      const index = await lane.openIndex()
+      const book = await replayLane({ journal, rules, domain, openedAsOf: ACTIVE_FROM, now: NOW, snapshot, index })
       reached = Buffer.from(book.state.root()).toString('hex')
     })
     if (reached !== root) throw new Error('the lane came to something else')

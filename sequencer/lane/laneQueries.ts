@@ -20,7 +20,6 @@ import type { ForcedEntry } from '../forced.ts'
 import { dataCorrupted } from '../../runtime/dataCorrupted.ts'
 import type { Database } from '../store/database.ts'
 import { EntryKind } from '../store/entry.ts'
-import { findAccepted } from '../store/recordIndex.ts'
 import type { LaneRunner } from './laneRunner.ts'
 
 export interface LaneQueriesParts {
@@ -165,7 +164,7 @@ async function recordLife(
   evse: number,
   start: number,
 ): Promise<RecordLife | undefined> {
-  const [accepted] = await findAccepted(parts.database, runner.lane, [{ evse, start }])
+  const [accepted] = await runner.index.find([{ evse, start }])
   if (accepted === undefined) return undefined
   const { position, amountMicro, sequence, row } = accepted
   // Not by the index that it had when it was accepted: batches may have been put before it since.

@@ -30,6 +30,7 @@ import { loadPrepared } from '../store/commitLog.ts'
 import type { Database } from '../store/database.ts'
 import type { Head } from '../../runtime/headFile.ts'
 import { LaneJournal } from '../store/journal.ts'
+import { RecordIndex } from '../store/recordIndex.ts'
 import type { Submission, SubmissionAnswer } from '../submission.ts'
 import type { Verifier } from '../verify/verifier.ts'
 import { FinalLane } from './finalLane.ts'
@@ -77,6 +78,7 @@ export class LaneRunner {
   readonly domain: Uint8Array
   readonly rules: FinalRules
   readonly journal: LaneJournal
+  readonly index: RecordIndex
   readonly deriver: LaneDeriver
   readonly stage: SequenceStage
   readonly receipts: ReceiptDesk
@@ -101,6 +103,7 @@ export class LaneRunner {
     this.domain = parts.domain
     this.rules = parts.rules
     this.journal = parts.journal
+    this.index = parts.index
     this.deriver = parts.deriver
     this.#prepared = parts.prepared
     this.#earlier = parts.events
@@ -111,7 +114,7 @@ export class LaneRunner {
     this.stage = new SequenceStage({
       book: parts.book,
       journal: parts.journal,
-      database: settings.database,
+      index: parts.index,
       view: parts.rules,
       domain: parts.domain,
       clock: settings.clock,
@@ -168,7 +171,9 @@ export class LaneRunner {
       const snapshots = keeper('snapshot')
       const saved = await snapshots.load()
       const snapshot = saved && readSnapshot(saved, lane)
-      const book = await replayLane({ journal, rules: rules.rules, domain, openedAsOf, now: clock.now(), snapshot })
+      const index = await RecordIndex.open(database, journal)
+      const now = clock.now()
+      const book = await replayLane({ journal, rules: rules.rules, domain, openedAsOf, now, snapshot, index })
       const prepared = await loadPrepared(database, lane)
       const receipts = new ReceiptDesk({
         lane,
@@ -188,7 +193,20 @@ export class LaneRunner {
         snapshots: keeper('final'),
         closed: (index) => book.closed.get(index),
       })
-      const parts = { domain, rules, journal, deriver, book, prepared, events, receipts, snapshots, snapshot, final }
+      const parts = {
+        domain,
+        rules,
+        journal,
+        index,
+        deriver,
+        book,
+        prepared,
+        events,
+        receipts,
+        snapshots,
+        snapshot,
+        final,
+      }
       await rebuild(settings, parts)
       log.info(
         { lane, batches: book.lastIndex, positions: book.state.position, replayMs: performance.now() - startedAt },
@@ -310,6 +328,7 @@ interface LaneParts {
   readonly domain: Uint8Array
   readonly rules: FinalRules
   readonly journal: LaneJournal
+  readonly index: RecordIndex
   readonly deriver: LaneDeriver
   readonly book: LaneBook
   readonly prepared: Awaited<ReturnType<typeof loadPrepared>>
@@ -323,7 +342,7 @@ interface LaneParts {
 /** Rebuilds what L1 holds and the journal does not, up to the first false batch: that one will fall. */
 async function rebuild(settings: LaneSettings, parts: LaneParts): Promise<void> {
   const { lane, client, contracts, blobs, log } = settings
-  const { book, deriver, journal, rules, domain } = parts
+  const { book, deriver, rules, domain } = parts
   const { live } = deriver.history
   const standing = compareWithL1({ live, agreedBefore: 0, ours: (index) => book.closed.get(index) })
   if (standing.kind === 'agreed' || standing.index <= book.lastIndex || book.open !== undefined) return
@@ -337,7 +356,7 @@ async function rebuild(settings: LaneSettings, parts: LaneParts): Promise<void> 
       )
       return
     }
-    if (await adoptBatch(book, journal, batch)) continue
+    if (await adoptBatch(parts, batch)) continue
     log.error({ lane, batch: posted.header.index }, 'L1 holds a false batch, which is not rebuilt')
     return
   }

@@ -2,10 +2,9 @@ import { ROOT_BYTES } from '../../protocol/laneState.ts'
 import { Outcome } from '../../protocol/outcome.ts'
 import { type ClosedBatch, rootAt } from '../closedBatch.ts'
 import type { ForcedEntry } from '../forced.ts'
-import type { WriteOperation } from '../store/database.ts'
 import { EntryKind, type JournalEntry } from '../store/entry.ts'
 import type { LaneJournal } from '../store/journal.ts'
-import { recordIndexPut } from '../store/recordIndex.ts'
+import type { RecordIndex } from '../store/recordIndex.ts'
 import type { LaneBook } from './laneBook.ts'
 
 export interface AdoptedBatch {
@@ -30,29 +29,30 @@ export interface AdoptedBatch {
  * Takes a batch that L1 has and the journal has not into both book and journal. False when one of its roots is: then nothing is taken.
  * Only for a lane that has not begun to accept.
  */
-export async function adoptBatch(book: LaneBook, journal: LaneJournal, adopted: AdoptedBatch): Promise<boolean> {
+export async function adoptBatch(
+  { book, journal, index }: { book: LaneBook; journal: LaneJournal; index: RecordIndex },
+  adopted: AdoptedBatch,
+): Promise<boolean> {
   const { asOf, rows, rowCount, aggregates, verdicts, submittedAt } = adopted
   const opened = journal.length + 1
   const recorded = opened + (aggregates === undefined ? 1 : 2)
-  const undo = book.mark()
+  const undo = [book.mark(), index.mark()]
   const nowMs = submittedAt * 1000
   const opening = { asOf, openedAt: submittedAt, openedAtMs: nowMs, firstSequence: opened, isWritten: true }
   const open = book.begin({ ...opening, forced: adopted.forced })
-  const operations: WriteOperation[] = []
   for (let row = 0; row < rowCount; row++) {
     const at = row * book.rules.layout.rowBytes
     const valid = ((verdicts[row >>> 3]! >>> (row & 7)) & 1) === 1
     const outcome = open.settlement.settle(rows, at, valid)
     if (outcome === Outcome.SETTLED) {
       const { amountMicro } = open.settlement
-      const place = { position: book.state.position - 1, amountMicro, batch: open.index, sequence: recorded, row }
-      operations.push(recordIndexPut(book.lane, rows, at, place))
+      index.add(rows, at, { position: book.state.position - 1, amountMicro, sequence: recorded, row })
     } else if (outcome !== Outcome.EMPTY) book.noOps.set(book.state.position - 1, outcome)
     book.countRow()
   }
   const batch = book.close(recorded + 1, nowMs)
   if (!equal(batch.postRoot, adopted.postRoot) || !statesOurRoots(adopted.preRoots, batch)) {
-    undo()
+    for (const takeBack of undo) takeBack()
     for (const position of book.noOps.keys()) if (position >= batch.firstPosition) book.noOps.delete(position)
     return false
   }
@@ -70,7 +70,8 @@ export async function adoptBatch(book: LaneBook, journal: LaneJournal, adopted: 
     },
     { kind: EntryKind.CLOSED, batch: batch.index, postRoot: batch.postRoot, rowCount, closedAtMs: nowMs },
   ]
-  await journal.append(entries, operations)
+  await journal.append(entries, index.operations(rowCount))
+  index.written()
   book.state.keep()
   return true
 }

@@ -1,7 +1,6 @@
 import { RECORD_BYTES } from '../../protocol/limits.ts'
-import type { Database } from '../store/database.ts'
 import type { LaneJournal } from '../store/journal.ts'
-import { findAccepted } from '../store/recordIndex.ts'
+import type { RecordIndex } from '../store/recordIndex.ts'
 import { DUPLICATE, RESULT_BYTES, writeResult } from '../submission.ts'
 import type { SequenceMetrics } from './metrics.ts'
 import type { MicroBatch } from './microBatch.ts'
@@ -9,11 +8,11 @@ import type { MicroBatch } from './microBatch.ts'
 /** The same 24 bytes accepted before: the answer is the one it got then. */
 export async function markDuplicates(
   { overlaps }: MicroBatch,
-  parts: { database: Database; journal: LaneJournal; metrics?: SequenceMetrics | undefined },
+  parts: { index: RecordIndex; journal: LaneJournal; metrics?: SequenceMetrics | undefined },
 ): Promise<void> {
   if (overlaps.length === 0) return
-  const { database, journal, metrics } = parts
-  const found = await findAccepted(database, journal.lane, overlaps)
+  const { index, journal, metrics } = parts
+  const found = await index.find(overlaps)
   for (const [i, accepted] of found.entries()) {
     const { work, row } = overlaps[i]!
     const at = row * journal.layout.rowBytes

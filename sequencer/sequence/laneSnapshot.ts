@@ -8,6 +8,7 @@ import { type ClosedBatch, rootAt } from '../closedBatch.ts'
 import { EntryKind } from '../store/entry.ts'
 import type { Head } from '../../runtime/headFile.ts'
 import type { Revision } from '../store/journal.ts'
+import type { RecordIndex } from '../store/recordIndex.ts'
 import type { Bytes } from '../store/keys.ts'
 import { type ForcedFate, LaneBook, type OpenBatch } from './laneBook.ts'
 
@@ -22,16 +23,18 @@ export interface LaneSnapshot {
   readonly forced: readonly ForcedFate[]
   readonly noOps: readonly (readonly [position: number, outcome: Outcome])[]
   readonly state: StateCopy
+  /** What the record index had in memory alone. */
+  readonly recent: Bytes
 }
 
 type OpenCopy = Omit<OpenBatch, 'settlement' | 'preRoots' | 'openedAt' | 'openedAtMs'> & { readonly roots: Uint8Array }
 
-const FORMAT = 1
+const FORMAT = 2
 /** Batches, or forced records, to a part: some milliseconds of the event loop. */
 const PART_ITEMS = 1_000
 
 /** `head` is the entry after which the book stands: everything in the book is on disk. Copies the leaves: 10 ms for a million EVSEs and contracts. */
-export function takeSnapshot(book: LaneBook, head: Head): LaneSnapshot {
+export function takeSnapshot(book: LaneBook, index: RecordIndex, head: Head): LaneSnapshot {
   const { open } = book
   return {
     head,
@@ -43,6 +46,7 @@ export function takeSnapshot(book: LaneBook, head: Head): LaneSnapshot {
     forced: book.forced.slice(),
     noOps: [...book.noOps],
     state: book.state.copy(),
+    recent: index.copy(),
   }
 }
 
@@ -51,7 +55,7 @@ function copyOpen({ settlement: _, preRoots, openedAt: __, openedAtMs: ___, ...o
 }
 
 /** As `writeSnapshotFile` takes them. */
-export async function* snapshotParts({ closed, forced, state, ...rest }: LaneSnapshot): AsyncIterable<Bytes> {
+export async function* snapshotParts({ closed, forced, state, recent, ...rest }: LaneSnapshot): AsyncIterable<Bytes> {
   const counts = { closed: closed.length, forced: forced.length }
   yield serialize({ format: FORMAT, counts, ...rest, laneLeaf: state.laneLeaf })
   for (const items of [closed.map(({ layout: _, lane: __, ...batch }) => batch), forced]) {
@@ -62,6 +66,7 @@ export async function* snapshotParts({ closed, forced, state, ...rest }: LaneSna
   }
   yield state.evses
   yield state.contracts
+  yield recent
 }
 
 /** What `snapshotParts` made; undefined when this version did not make it, or it is of another lane. */
@@ -69,22 +74,23 @@ export function readSnapshot(parts: readonly Bytes[], lane: number): LaneSnapsho
   try {
     const [first, ...others] = parts
     const { format, counts, laneLeaf, ...rest } = deserialize(first!) as SnapshotHeader
-    if (format !== FORMAT || rest.lane !== lane || others.length < 2) return undefined
-    const items = others.slice(0, -2).flatMap((part) => deserialize(part) as unknown[])
+    if (format !== FORMAT || rest.lane !== lane || others.length < 3) return undefined
+    const items = others.slice(0, -3).flatMap((part) => deserialize(part) as unknown[])
     if (items.length !== counts.closed + counts.forced) return undefined
-    const [evses, contracts] = others.slice(-2) as [Bytes, Bytes]
+    const [evses, contracts, recent] = others.slice(-3) as [Bytes, Bytes, Bytes]
     return {
       ...rest,
       closed: items.slice(0, counts.closed) as ClosedBatch[],
       forced: items.slice(counts.closed) as ForcedFate[],
       state: { evses, contracts, laneLeaf },
+      recent,
     }
   } catch {
     return undefined // structured clones of another Node
   }
 }
 
-type SnapshotHeader = Omit<LaneSnapshot, 'closed' | 'forced' | 'state'> & {
+type SnapshotHeader = Omit<LaneSnapshot, 'closed' | 'forced' | 'state' | 'recent'> & {
   readonly format: number
   readonly counts: { readonly closed: number; readonly forced: number }
   readonly laneLeaf: Uint8Array

@@ -2,10 +2,9 @@ import { readU32 } from '../../protocol/bigEndian.ts'
 import { forcedChunksFor } from '../../protocol/forced.ts'
 import { Outcome } from '../../protocol/outcome.ts'
 import type { ClosedBatch } from '../closedBatch.ts'
-import type { WriteOperation } from '../store/database.ts'
 import type { ForcedEntry } from '../forced.ts'
 import { EntryKind, type JournalEntry } from '../store/entry.ts'
-import { recordIndexPut } from '../store/recordIndex.ts'
+import type { RecordIndex } from '../store/recordIndex.ts'
 import { RESULT_BYTES, writeResult } from '../submission.ts'
 import { endSeconds, type LaneBook, type OpenBatch } from './laneBook.ts'
 
@@ -34,7 +33,6 @@ export interface MicroBatchInput {
 
 export interface MicroBatch {
   readonly entries: JournalEntry[]
-  readonly operations: WriteOperation[]
   readonly closed: ClosedBatch[]
   /** Rows to be looked up: an identical record accepted before makes them duplicates. */
   readonly overlaps: { work: VerifiedWork; row: number; evse: number; start: number }[]
@@ -58,10 +56,10 @@ interface Segment {
  */
 export class MicroBatchBuilder {
   readonly #book: LaneBook
+  readonly #index: RecordIndex
   readonly #input: MicroBatchInput
   readonly #result: MicroBatch = {
     entries: [],
-    operations: [],
     closed: [],
     overlaps: [],
     accepted: 0,
@@ -72,8 +70,9 @@ export class MicroBatchBuilder {
   #segment: Segment | undefined
   #rowsLeft: number
 
-  constructor(book: LaneBook, input: MicroBatchInput, rowsAtMost: number) {
+  constructor(book: LaneBook, index: RecordIndex, input: MicroBatchInput, rowsAtMost: number) {
     this.#book = book
+    this.#index = index
     this.#rowBytes = book.rules.layout.rowBytes
     this.#input = input
     this.#rowsLeft = rowsAtMost
@@ -177,8 +176,7 @@ export class MicroBatchBuilder {
     }
     const segment = this.#segment
     segment.rows.set(rows.subarray(at, at + this.#rowBytes), segment.count++ * this.#rowBytes)
-    const place = { position, amountMicro, batch: open.index, sequence: this.#nextSequence(), row: segment.count - 1 }
-    this.#result.operations.push(recordIndexPut(book.lane, rows, at, place))
+    this.#index.add(rows, at, { position, amountMicro, sequence: this.#nextSequence(), row: segment.count - 1 })
     this.#result.accepted++
     writeResult(results, row * RESULT_BYTES, { code: Outcome.SETTLED, position, amountMicro })
     book.countRow()

@@ -14,6 +14,7 @@ import {
 import type { ForcedRun } from '../store/forcedRun.ts'
 import type { Head } from '../../runtime/headFile.ts'
 import type { LaneJournal, Revision } from '../store/journal.ts'
+import type { RecordIndex } from '../store/recordIndex.ts'
 import { judgeAggregates } from './keptAggregates.ts'
 import { LaneBook } from './laneBook.ts'
 import { isCurrent, type LaneSnapshot, restoreBook } from './laneSnapshot.ts'
@@ -29,19 +30,22 @@ export interface ReplayInput {
   readonly now: number
   /** Where to begin instead of at the first entry, if it still holds. */
   readonly snapshot?: LaneSnapshot | undefined
+  /** Is told of the records, where the replay is the lane's start. */
+  readonly index?: RecordIndex | undefined
   /** Where the lane would stand if these were appended next; their roots are not looked at. */
   readonly proposed?: readonly Revision[]
 }
 
 /** Computes where a lane stands from its journal alone. Throws DATA_CORRUPTED rather than reach a state that was never acknowledged. */
 export async function replayLane(input: ReplayInput): Promise<LaneBook> {
-  const { journal, rules, domain, openedAsOf, now, proposed = [] } = input
+  const { journal, rules, domain, openedAsOf, now, index, proposed = [] } = input
   const written = await journal.revisions()
   const all = [...written, ...proposed]
   const start = await startOf(input, all)
   const book = start?.book ?? new LaneBook(journal.lane, rules, openedAsOf)
+  if (start !== undefined) index?.restore(start.recent)
   const revisions = new Revisions(all)
-  const replay = new Replay(book, { revisions, written: journal.length, now, domain })
+  const replay = new Replay(book, { revisions, written: journal.length, now, domain, index })
   let revisionsSeen = start === undefined ? 0 : written.filter(({ sequence }) => sequence <= start.head.sequence).length
   for await (const { sequence, entry } of journal.read(start?.head)) {
     switch (entry.kind) {
@@ -69,6 +73,7 @@ export async function replayLane(input: ReplayInput): Promise<LaneBook> {
     throw dataCorrupted(`a revision of lane ${journal.lane} is missing from its journal`)
   }
   replay.end()
+  index?.replayed(book.state.position)
   return book
 }
 
@@ -76,13 +81,13 @@ export async function replayLane(input: ReplayInput): Promise<LaneBook> {
 async function startOf(
   { journal, rules, openedAsOf, now, snapshot }: ReplayInput,
   revisions: readonly Revision[],
-): Promise<{ book: LaneBook; head: Head } | undefined> {
+): Promise<{ book: LaneBook; head: Head; recent: Uint8Array } | undefined> {
   if (snapshot === undefined || !isCurrent(snapshot, revisions)) return undefined
   const { head } = snapshot
   const hash = await journal.hashOf(head.sequence)
   if (hash === undefined || Buffer.compare(hash, head.hash) !== 0) return undefined
   const book = restoreBook(snapshot, { rules, openedAsOf, now })
-  return book && { book, head }
+  return book && { book, head, recent: snapshot.recent }
 }
 
 class Replay {
@@ -93,16 +98,21 @@ class Replay {
   readonly #written: number
   readonly #now: number
   readonly #domain: Uint8Array
+  readonly #index: RecordIndex | undefined
   /** Of the open batch, when its rows came back from L1 without their signatures. */
   #aggregates: Uint8Array | undefined
 
-  constructor(book: LaneBook, input: { revisions: Revisions; written: number; now: number; domain: Uint8Array }) {
+  constructor(
+    book: LaneBook,
+    input: Pick<ReplayInput, 'now' | 'domain' | 'index'> & { revisions: Revisions; written: number },
+  ) {
     this.#book = book
     this.#revisions = input.revisions
     this.#insertions = input.revisions.insertions()
     this.#written = input.written
     this.#now = input.now
     this.#domain = input.domain
+    this.#index = input.index
   }
 
   opened(entry: OpenedEntry, sequence: number): void {
@@ -130,7 +140,10 @@ class Replay {
     for (let row = 0; row < entry.count; row++) {
       const at = row * book.rules.layout.rowBytes
       const outcome = open.settlement.settle(entry.rows, at, verdictOf(verdicts, row))
-      if (outcome !== Outcome.SETTLED && outcome !== Outcome.EMPTY) book.noOps.set(book.state.position - 1, outcome)
+      const position = book.state.position - 1
+      if (outcome === Outcome.SETTLED) {
+        this.#index?.add(entry.rows, at, { position, amountMicro: open.settlement.amountMicro, sequence, row })
+      } else if (outcome !== Outcome.EMPTY) book.noOps.set(position, outcome)
       book.countRow()
     }
     open.lastSequence = sequence

@@ -1,19 +1,14 @@
-import type { Logger } from '../../runtime/log.ts'
 import { pause } from '../../runtime/wait.ts'
 import type { ClosedBatch } from '../closedBatch.ts'
 import { takeable } from '../forced.ts'
-import type { ReceiptIssuer } from '../receiptIssuer.ts'
-import type { Clock, RulesView } from '../rulesView.ts'
-import type { Database, WriteOperation } from '../store/database.ts'
+import type { WriteOperation } from '../store/database.ts'
 import type { JournalEntry } from '../store/entry.ts'
-import type { LaneJournal } from '../store/journal.ts'
 import type { Refusal } from '../submission.ts'
 import { Answers } from './answers.ts'
 import { chooseAsOf } from './dating.ts'
 import { markDuplicates } from './duplicates.ts'
 import { snapshotParts, takeSnapshot } from './laneSnapshot.ts'
 import type { LaneBook } from './laneBook.ts'
-import type { SequenceMetrics } from './metrics.ts'
 import { type MicroBatch, MicroBatchBuilder } from './microBatch.ts'
 import {
   type ForcedBatch,
@@ -23,37 +18,8 @@ import {
   reviseDates,
   reviseForTheirs,
 } from './revise.ts'
-import type { SnapshotKeeper } from './snapshotKeeper.ts'
+import type { SequenceSettings } from './settings.ts'
 import { newWork, type QueuedWork, type Work } from './work.ts'
-
-export interface SequenceSettings {
-  readonly book: LaneBook
-  readonly journal: LaneJournal
-  readonly database: Database
-  readonly view: RulesView
-  readonly clock: Clock
-  readonly receipts: ReceiptIssuer
-  /** The lane's signing domain. */
-  readonly domain: Uint8Array
-  readonly openedAsOf: number
-  readonly aheadSeconds: number
-  /** An open batch is closed at this age, so that a quiet lane is posted too. */
-  readonly maxAgeSeconds: number
-  /** Rows of one batch: 22 × 64 × blobs, or 64 × 64 × blobs. */
-  readonly maxBatchRows: () => number
-  /** Rows made durable by one write. */
-  readonly maxWriteRows: number
-  /** Closed batches that L1 does not hold yet; more, and the lane takes nothing in. */
-  readonly maxBacklog: number
-  readonly log: Logger
-  readonly metrics?: SequenceMetrics | undefined
-  /** Where the book is kept now and then, so that a start need not replay everything. */
-  readonly snapshots?: SnapshotKeeper | undefined
-  /** Told of each closed batch, durable. */
-  readonly onClosed: (batch: ClosedBatch) => void
-  /** Something that must not happen: the service has to stop. */
-  readonly onFault: (error: unknown) => void
-}
 
 const RECOVERY_PAUSE_MS = 500
 
@@ -219,18 +185,18 @@ export class SequenceStage {
   }
 
   #snapshot(): AsyncIterable<Uint8Array> {
-    return snapshotParts(takeSnapshot(this.#book, this.#settings.journal.head))
+    return snapshotParts(takeSnapshot(this.#book, this.#settings.index, this.#settings.journal.head))
   }
 
   async #close(): Promise<void> {
-    const undo = this.#book.mark()
+    const undo = this.#mark()
     const builder = this.#builder(0, 0)
     builder.closeBatch()
     await this.#write(builder.finish(), undo)
   }
 
   async #openForced(): Promise<void> {
-    const undo = this.#book.mark()
+    const undo = this.#mark()
     const builder = this.#builder(this.asOfNow()!, 0)
     builder.openForced()
     await this.#write(builder.finish(), undo)
@@ -295,7 +261,7 @@ export class SequenceStage {
       for (const work of works) work.resolve({ refusal: refusal ?? this.refusal()! })
       return
     }
-    const undo = this.#book.mark()
+    const undo = this.#mark()
     const firstPosition = this.#book.state.position
     const firstSequence = this.#settings.journal.length + 1
     let micro: MicroBatch
@@ -333,8 +299,17 @@ export class SequenceStage {
     this.#settings.onFault(error)
   }
 
+  /** What a failed write must bring back. */
+  #mark(): () => void {
+    const [book, index] = [this.#book.mark(), this.#settings.index.mark()]
+    return () => {
+      book()
+      index()
+    }
+  }
+
   #builder(asOf: number, rows: number): MicroBatchBuilder {
-    const { clock, view, maxBatchRows, journal } = this.#settings
+    const { clock, view, maxBatchRows, journal, index } = this.#settings
     const [maxRows, { chunkRecords }] = [maxBatchRows(), view.rules.layout]
     const input = {
       now: clock.now(),
@@ -345,12 +320,12 @@ export class SequenceStage {
       forced: (from: number, of: number) => takeable(view.forced, { from, asOf: of, maxRows, chunkRecords }),
       journalLength: journal.length,
     }
-    return new MicroBatchBuilder(this.#book, input, rows)
+    return new MicroBatchBuilder(this.#book, index, input, rows)
   }
 
   async #write(micro: MicroBatch, undo: () => void): Promise<void> {
     try {
-      if (micro.entries.length > 0) await this.#append(micro.entries, micro.operations)
+      if (micro.entries.length > 0) await this.#append(micro.entries, this.#settings.index.operations(micro.accepted))
     } catch (error) {
       undo()
       throw error
@@ -367,13 +342,14 @@ export class SequenceStage {
   }
 
   async #revise({ entries, book }: Revised): Promise<void> {
-    await this.#append(entries)
+    await this.#append(entries, this.#settings.index.flush())
     this.#book = book
   }
 
-  async #append(entries: readonly JournalEntry[], operations: readonly WriteOperation[] = []): Promise<void> {
+  async #append(entries: readonly JournalEntry[], operations: readonly WriteOperation[]): Promise<void> {
     try {
       await this.#settings.journal.append(entries, operations)
+      this.#settings.index.written()
     } catch (error) {
       this.#storeFailed = true
       this.#settings.metrics?.writeFailed()

@@ -14,6 +14,7 @@ import { SnapshotKeeper } from '../../sequencer/sequence/snapshotKeeper.ts'
 import { SequenceStage } from '../../sequencer/sequence/stage.ts'
 import { type Database, openDatabase } from '../../sequencer/store/database.ts'
 import { LaneJournal } from '../../sequencer/store/journal.ts'
+import { RecordIndex } from '../../sequencer/store/recordIndex.ts'
 import { readResult } from '../../sequencer/submission.ts'
 import { Fleet } from '../support/fleet.ts'
 
@@ -31,6 +32,7 @@ export interface LocalLane extends AsyncDisposable {
   readonly stage: SequenceStage
   readonly receipts: ReceiptDesk
   readonly journal: LaneJournal
+  readonly index: RecordIndex
   readonly database: Database
   readonly closed: ClosedBatch[]
   readonly faults: unknown[]
@@ -50,6 +52,8 @@ export async function openLocalLane(
     forced?: readonly ForcedEntry[]
     signer?: ReceiptSigner
     snapshotRows?: number
+    /** Of the record index: so many go into pages together. */
+    runRecords?: number
   } = {},
 ): Promise<LocalLane> {
   const opened = await openDatabase(folder, OWNER)
@@ -64,7 +68,9 @@ export async function openLocalLane(
     const snapshots = new SnapshotKeeper({ path, everyRows: options.snapshotRows ?? 0, log })
     const saved = await snapshots.load()
     const snapshot = saved && readSnapshot(saved, 0)
-    const book = await replayLane({ journal, rules, domain, openedAsOf: ACTIVE_FROM, now: clock.seconds, snapshot })
+    const index = await RecordIndex.open(database, journal, options.runRecords)
+    const now = clock.seconds
+    const book = await replayLane({ journal, rules, domain, openedAsOf: ACTIVE_FROM, now, snapshot, index })
     const limit = { maxBatchRows: options.maxBatchRows ?? 1408 }
     const closed: ClosedBatch[] = []
     const faults: unknown[] = []
@@ -83,7 +89,7 @@ export async function openLocalLane(
     const stage = new SequenceStage({
       book,
       journal,
-      database,
+      index,
       view,
       domain,
       clock: { now: () => clock.seconds },
@@ -105,7 +111,19 @@ export async function openLocalLane(
       journal.close()
       await database.close()
     }
-    return { stage, receipts, journal, database, closed, faults, clock, view, limit, [Symbol.asyncDispose]: close }
+    return {
+      stage,
+      receipts,
+      journal,
+      index,
+      database,
+      closed,
+      faults,
+      clock,
+      view,
+      limit,
+      [Symbol.asyncDispose]: close,
+    }
   } catch (error) {
     await database.close()
     throw error

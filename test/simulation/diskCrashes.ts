@@ -80,7 +80,7 @@ async function day({ script, rules }: Day, at: number, fault: StoreFault): Promi
   const promised = new Map<string, { position: number; amountMicro: number }>()
   const fresh = new Set<string>()
   let faulty: FaultyDatabase | undefined
-  const options = { maxBatchRows: BATCH_ROWS, seconds: T0 + 3_600, snapshotRows: 60 }
+  const options = { maxBatchRows: BATCH_ROWS, seconds: T0 + 3_600, snapshotRows: 60, runRecords: 35 }
   const wrap = (real: Parameters<typeof faultyDatabase>[0]) => {
     faulty = faultyDatabase(real, at, fault)
     return faulty.database

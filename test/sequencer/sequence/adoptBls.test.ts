@@ -58,7 +58,10 @@ test('a BLS batch rebuilt from L1 is the same batch, byte for byte; also after a
   await using folder = await temporaryFolder()
   {
     await using lane = await openLocalLane(folder.path, rules)
-    assert.equal(await adoptBatch(lane.stage.book, lane.journal, adopted(given)), true)
+    assert.equal(
+      await adoptBatch({ book: lane.stage.book, journal: lane.journal, index: lane.index }, adopted(given)),
+      true,
+    )
     const again = lane.stage.closedBatch(1)!
     assert.equal(hex(again.postRoot), hex(batch.postRoot))
     assert.equal(hex(writeCalldata(await batchRowsOf({ journal: lane.journal, rules }, again)).data), hex(data))
@@ -88,7 +91,13 @@ test('a sum that is wrong fails its chunk alone, and then the root that L1 holds
   assert.deepEqual(good, [...Array(64).fill(0), ...Array(6).fill(1)])
   await using folder = await temporaryFolder()
   await using lane = await openLocalLane(folder.path, rules)
-  assert.equal(await adoptBatch(lane.stage.book, lane.journal, adopted({ ...given, aggregates })), false)
+  assert.equal(
+    await adoptBatch(
+      { book: lane.stage.book, journal: lane.journal, index: lane.index },
+      adopted({ ...given, aggregates }),
+    ),
+    false,
+  )
   assert.equal(lane.journal.length, 0)
 })
 

@@ -60,7 +60,7 @@ test('a lane that starts from its snapshot is the lane that is replayed from its
       await using folder = await temporaryFolder()
       const fleet = localFleet()
       const rules = fleet.rules(ACTIVE_FROM)
-      const options = { maxBatchRows: 66, snapshotRows: 25 }
+      const options = { maxBatchRows: 66, snapshotRows: 25, runRecords: 40 }
       let lane = await openLocalLane(folder.path, rules, options)
       let queue: readonly ForcedEntry[] = []
       try {
