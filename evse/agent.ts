@@ -115,6 +115,7 @@ export async function startAgent(config: Readonly<EvseConfig>, options: AgentOpt
   const book = await openMeterBook({
     config: config.metering,
     evse: (asked) => (asked === name ? metered : undefined),
+    nameOf: (queue) => (queue.lane === lane && queue.evse === slot ? name : undefined),
     capacityWh: (_, contract) => contracts.capacityWh(contract),
     store,
     outbox,

@@ -5,6 +5,7 @@ import { Delivery } from '../evse/delivery/delivery.ts'
 import { openTargets } from '../evse/delivery/targets.ts'
 import { type MeterBook, openMeterBook } from '../evse/metering/meterBook.ts'
 import { type LevelOutbox, openOutbox } from '../evse/outbox/levelOutbox.ts'
+import type { RowQueue } from '../evse/outbox/outbox.ts'
 import { createSignerMetrics } from '../evse/signer/signerMetrics.ts'
 import type { EdgeStore } from '../evse/store/edgeStore.ts'
 import { openEdgeStore } from '../evse/store/levelStore.ts'
@@ -93,11 +94,12 @@ export async function openCore(config: Readonly<GatewayConfig>, parts: CoreParts
     throw new BackfeedError('CONFIG_INVALID', message, { exitCode: ExitCode.usage })
   }
   const nameOfSlot = new Map(tables.evses.map(({ name, lane, slot }) => [`${lane}/${slot}`, name]))
+  const nameOf = ({ lane, evse }: RowQueue): string | undefined => nameOfSlot.get(`${lane}/${evse}`)
   const delivery = new Delivery({
     outbox,
     clients,
     config: config.delivery,
-    nameOf: ({ lane, evse }) => nameOfSlot.get(`${lane}/${evse}`),
+    nameOf,
     now,
     monotonicMs,
     log,
@@ -107,6 +109,7 @@ export async function openCore(config: Readonly<GatewayConfig>, parts: CoreParts
   const book = await openMeterBook({
     config: config.metering,
     evse: meteredEvses(tables, fleet),
+    nameOf,
     capacityWh: (lane, contract) => fleet.contract(lane, contract)?.capacityWh,
     store,
     outbox,

@@ -26,6 +26,8 @@ export class EvidenceKeeper {
   readonly #store: EdgeStore
   readonly #maxBytes: number
   readonly #kept = new Map<string, KeptEvidence>()
+  /** Keys of what has no receipt yet, by EVSE: every receipt asks for them. */
+  readonly #undelivered = new Map<string, Set<string>>()
   #bytes = 0
   #dropping: Promise<number> | undefined
 
@@ -40,9 +42,7 @@ export class EvidenceKeeper {
 
   async load(): Promise<void> {
     for await (const [key, value] of this.#store.entries(EVIDENCE_INDEX)) {
-      const kept = decodeValue<KeptEvidence>(key, value)
-      this.#kept.set(key, kept)
-      this.#bytes += kept.bytes
+      this.#take(new Map([[key, decodeValue<KeptEvidence>(key, value)]]))
     }
   }
 
@@ -75,11 +75,9 @@ export class EvidenceKeeper {
 
   /** The EVSE's records up to `endInterval` have their receipts. */
   async delivered(evse: string, endInterval: number): Promise<void> {
-    const prefix = evidenceIndexKey(evse, '')
-    for (const [key, kept] of this.#kept) {
-      if (!key.startsWith(prefix) || kept.isDelivered) continue
-      if (kept.endInterval !== undefined && kept.endInterval <= endInterval)
-        await this.#change(key, { isDelivered: true })
+    for (const key of [...(this.#undelivered.get(evse) ?? [])]) {
+      const end = this.#kept.get(key)?.endInterval
+      if (end !== undefined && end <= endInterval) await this.#change(key, { isDelivered: true })
     }
   }
 
@@ -125,6 +123,7 @@ export class EvidenceKeeper {
     }
     this.#bytes -= this.#kept.get(indexKey)?.bytes ?? 0
     this.#kept.delete(indexKey)
+    this.#forget(kept.evse, indexKey)
   }
 
   async #change(key: string, change: Partial<KeptEvidence>): Promise<void> {
@@ -139,6 +138,14 @@ export class EvidenceKeeper {
     for (const [key, kept] of changed) {
       this.#bytes += kept.bytes - (this.#kept.get(key)?.bytes ?? 0)
       this.#kept.set(key, kept)
+      if (kept.isDelivered) this.#forget(kept.evse, key)
+      else this.#undelivered.set(kept.evse, (this.#undelivered.get(kept.evse) ?? new Set()).add(key))
     }
+  }
+
+  #forget(evse: string, key: string): void {
+    const keys = this.#undelivered.get(evse)
+    keys?.delete(key)
+    if (keys?.size === 0) this.#undelivered.delete(evse)
   }
 }

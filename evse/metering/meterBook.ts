@@ -3,7 +3,7 @@ import { BackfeedError, describeError, isBackfeedError } from '../../runtime/err
 import type { Logger } from '../../runtime/log.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
 import type { Component, ComponentContext } from '../../runtime/service.ts'
-import type { Outbox } from '../outbox/outbox.ts'
+import type { AnsweredRow, Outbox, RowQueue } from '../outbox/outbox.ts'
 import type { EdgeStore } from '../store/edgeStore.ts'
 import { type CutRules, cutRulesOf, type MeteredEvse, type MeteringConfig } from './config.ts'
 import { flagFuture, withoutFuture } from './deviceClock.ts'
@@ -29,6 +29,8 @@ export interface MeterBookDeps {
   readonly config: MeteringConfig
   /** Asked anew for every message, so that it may follow L1. */
   readonly evse: (name: string) => MeteredEvse | undefined
+  /** Whose records a queue of the outbox holds; undefined: nobody's that is metered here. */
+  readonly nameOf: (queue: RowQueue) => string | undefined
   /** Capacity of a contract's battery, watt-hours; undefined: no such contract is known. */
   readonly capacityWh: (lane: number, contract: number) => number | undefined
   readonly store: EdgeStore
@@ -129,7 +131,7 @@ export class MeterBook implements MeterEventSink, Component {
       const of = { held: held.get(evse) ?? [], drafts: drafts.get(evse) ?? [], withheld: withheld.get(evse) ?? [] }
       this.#pages.set(evse, this.#page(evse, { ...(await loadMeter(store, evse)), ...of }))
     }
-    this.#stopListening = this.#deps.outbox.onAnswered(({ lane, row }) => void this.#answered(lane, row))
+    this.#stopListening = this.#deps.outbox.onAnswered((row) => this.#answered(row))
   }
 
   start({ signal }: Pick<ComponentContext, 'signal'>): void {
@@ -328,13 +330,11 @@ export class MeterBook implements MeterEventSink, Component {
     this.#log.warn({ evse, transaction, code, energyWh }, `${evse}: ${energyWh} Wh put aside: ${message}`)
   }
 
-  async #answered(lane: number, row: Uint8Array): Promise<void> {
-    for (const evse of this.#pages.keys()) {
-      const known = this.#deps.evse(evse)
-      if (known === undefined || known.lane !== lane || known.slot !== recordEvse(row, 0)) continue
-      const { start, intervals } = decodeRecord(row)
-      this.#background(evse, this.#evidence.delivered(evse, start + intervals))
-    }
+  #answered({ lane, row }: AnsweredRow): void {
+    const evse = this.#deps.nameOf({ lane, evse: recordEvse(row, 0) })
+    if (evse === undefined) return
+    const { start, intervals } = decodeRecord(row)
+    this.#background(evse, this.#evidence.delivered(evse, start + intervals))
   }
 
   async #tick(): Promise<void> {

@@ -41,6 +41,7 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
   const book = await openMeterBook({
     config: meteringConfigSchema.parse(config),
     evse: (name) => (/^e\d+$/.test(name) ? EVSES[Number(name.slice(1))] : undefined),
+    nameOf: ({ lane, evse }) => (lane === 0 ? EVSES[evse]?.name : undefined),
     capacityWh: (_, contract) => (contract < 3 ? CAPACITY_WH : undefined),
     store,
     outbox,

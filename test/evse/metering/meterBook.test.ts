@@ -131,6 +131,30 @@ test('signed meter values are kept by transaction, and what is delivered makes r
   assert.deepEqual(await Promise.all(['a', 'b', 'c'].map(kept)), [0, 2, 2])
 })
 
+test('a receipt is for the evidence of its own EVSE, also after a restart', async () => {
+  const config = { socSource: 'capacity', evidenceMaxBytes: 2_500 }
+  const first = await rig({ config })
+  for (const [i, evse] of ['e3', 'e7', 'e3'].entries()) {
+    for (const [kind, seq] of [['STARTED', 0] as const, ['ENDED', 1] as const]) {
+      const said = { tx: `${i}`, s: 1_000 * i + 60 * seq, seq, exportMilliWh: 100_000 * (i + seq) }
+      await first.book.take({ ...event(kind, said), evse, evidence: [new Uint8Array(500)] })
+    }
+  }
+  await first.book.settled()
+  const { book, outbox, disk } = await rig({ config, disk: first.disk })
+  const ofE7 = disk.records().find(({ evse }) => evse === 7)!
+  outbox.answer({ lane: 1, row: unsigned({ ...ofE7, evse: 3 }), answer: {} as never })
+  outbox.answer({ lane: 0, row: unsigned({ ...ofE7, evse: 5 }), answer: {} as never })
+  outbox.answer({ lane: 0, row: unsigned(ofE7), answer: {} as never })
+  await book.tick()
+  const kept = async (evse: string, tx: string): Promise<number> => {
+    let count = 0
+    for await (const _ of book.evidence(evse, tx)) count++
+    return count
+  }
+  assert.deepEqual(await Promise.all([kept('e3', '0'), kept('e7', '1'), kept('e3', '2')]), [2, 0, 2])
+})
+
 test('what is no reading, or of no EVSE, is refused by a code', async () => {
   const { book } = await rig()
   await assert.rejects(book.take({ ...event('STARTED', { s: 0 }), evse: 'x' }), { code: 'EVSE_UNKNOWN' })
