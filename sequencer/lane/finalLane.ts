@@ -5,9 +5,9 @@ import type { LaneRules } from '../../protocol/laneRules.ts'
 import { type ContractLeaf, decodeContractLeaf, LaneState, laneHash } from '../../protocol/laneState.ts'
 import type { ClosedBatch } from '../closedBatch.ts'
 import type { WithdrawalClaim } from '../queries.ts'
-import type { SnapshotKeeper } from '../sequence/snapshotKeeper.ts'
 import { settleBatch } from '../settleBatch.ts'
 import type { LaneJournal } from '../store/journal.ts'
+import type { SnapshotKeeper } from '../store/snapshotKeeper.ts'
 
 /** The lane's state in its newest final batch, which is what owners withdraw against. */
 export class FinalLane {

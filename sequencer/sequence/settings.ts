@@ -6,7 +6,7 @@ import type { LaneJournal } from '../store/journal.ts'
 import type { RecordIndex } from '../store/recordIndex.ts'
 import type { LaneBook } from './laneBook.ts'
 import type { SequenceMetrics } from './metrics.ts'
-import type { SnapshotKeeper } from './snapshotKeeper.ts'
+import type { SnapshotKeeper } from '../store/snapshotKeeper.ts'
 
 /** What the stage is given. */
 export interface SequenceSettings {

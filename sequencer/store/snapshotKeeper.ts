@@ -1,7 +1,7 @@
 import { describeError } from '../../runtime/errors.ts'
 import type { Logger } from '../../runtime/log.ts'
-import type { Bytes } from '../store/keys.ts'
-import { readSnapshotFile, writeSnapshotFile } from '../store/snapshotFile.ts'
+import type { Bytes } from './keys.ts'
+import { readSnapshotFile, writeSnapshotFile } from './snapshotFile.ts'
 
 export interface SnapshotKeeperSettings {
   readonly path: string
