@@ -26,6 +26,7 @@ export class BatchBuilder implements BatchDataSource {
   readonly #pool: Piscina<BatchTask, BuiltBatch> | undefined
   /** What was made last in each lane: a batch is asked for again when L1 refused it for a while. */
   readonly #last = new Map<number, { batch: ClosedBatch; data: BatchData }>()
+  #isClosed = false
 
   constructor(settings: BatchBuilderSettings) {
     this.#settings = settings
@@ -45,7 +46,7 @@ export class BatchBuilder implements BatchDataSource {
   warm(): void {
     if (this.#settings.data !== 'blob') return
     this.#pool?.run({ kind: 'warm' }).catch((error: unknown) => {
-      this.#settings.log.error({ err: error }, 'the KZG setup cannot be loaded')
+      if (!this.#isClosed) this.#settings.log.error({ err: error }, 'the KZG setup cannot be loaded')
     })
   }
 
@@ -58,6 +59,7 @@ export class BatchBuilder implements BatchDataSource {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
     await this.#pool?.destroy()
   }
 

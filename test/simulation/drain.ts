@@ -3,8 +3,8 @@ import { ForcedView } from '../../l1/forced/forcedView.ts'
 import type { Chargers } from './chargers.ts'
 import { FINAL_DEPTH, type World } from './world.ts'
 
-/** When faults have stopped everything comes to rest within this, on two cores that do other work too. */
-const DRAIN_MS = Number(process.env.SIMULATION_DRAIN_MS ?? 120_000)
+/** When faults have stopped everything comes to rest within this, also where two cores do much other work: each blob costs a second of them. */
+const DRAIN_MS = Number(process.env.SIMULATION_DRAIN_MS ?? 300_000)
 
 interface LaneSaid {
   readonly accepting: boolean
