@@ -105,7 +105,7 @@ export async function openP256(setting: P256Setting): Promise<Rounds & { profile
       bareCpuMicros: bareCpu * 1e6,
       cpuMicros: cpu * 1e6,
       mainThreadMicros: (spent.threadSeconds / sent) * 1e6,
-      mainThreadShare: spent.threadSeconds / spent.wallSeconds,
+      feedsCores: spent.cpuSeconds / spent.threadSeconds - 1,
       loadCpuMicros: (load.cpuSeconds / sent) * 1e6,
       recordsPerCpuSecond: 1 / cpu,
       barePerCpuSecond: 1 / bareCpu,

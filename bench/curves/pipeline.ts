@@ -6,7 +6,7 @@ import type { Curve, Panel } from './curve.ts'
 
 const CONNECTIONS = 4
 /** Requests of 256 of each connection, a round. */
-const FULL = 12
+const FULL = 8
 const QUICK = 4
 /** What a round of 256s has under way. */
 const IN_FLIGHT_RECORDS = 4 * REQUEST_RECORDS
@@ -57,8 +57,8 @@ export const workers: Curve = {
     rates,
     ratio,
     {
-      title: 'Share of the time that the main thread works',
-      series: [{ figure: 'mainThreadShare', label: 'main thread', role: 'real' }],
+      title: 'Cores that one main thread could keep busy, by the CPU of its records',
+      series: [{ figure: 'feedsCores', label: 'cores', role: 'real' }],
     },
   ],
   open: (x, { evses, quick }) =>

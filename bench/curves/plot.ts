@@ -8,7 +8,8 @@ const RIGHT = WIDTH - 36
 const TOP = 46
 const LARGE_HEIGHT = 250
 const SMALL_HEIGHT = 104
-const HEADING_HEIGHT = 62
+const HEADING_HEIGHT = 46
+const LEGEND_HEIGHT = 18
 const AXIS_HEIGHT = 58
 const CHARACTER = 6.3
 /** Half of what a value's text is wide. */
@@ -33,7 +34,8 @@ export function drawPlot(curve: Curve, points: readonly CurvePoint[], note: stri
   const parts: string[] = []
   let top = TOP
   for (const [i, panel] of curve.panels.entries()) {
-    const box = { top: top + HEADING_HEIGHT, bottom: top + HEADING_HEIGHT + (i === 0 ? LARGE_HEIGHT : SMALL_HEIGHT) }
+    const from = top + HEADING_HEIGHT + (panel.series.length > 1 ? LEGEND_HEIGHT : 0)
+    const box = { top: from, bottom: from + (i === 0 ? LARGE_HEIGHT : SMALL_HEIGHT) }
     parts.push(...drawPanel(panel, points, x, box))
     top = box.bottom
   }
@@ -58,8 +60,9 @@ interface Box {
 
 function* drawPanel(panel: Panel, points: readonly CurvePoint[], x: Scale, box: Box): Iterable<string> {
   const y = scaleOf(panel, points, box)
-  yield text(LEFT - 40, box.top - 24, panel.title, 'start', 'heading')
-  if (panel.series.length > 1) yield* legend(panel.series, box.top - 9)
+  const hasLegend = panel.series.length > 1
+  yield text(LEFT - 40, box.top - (hasLegend ? LEGEND_HEIGHT : 4) - 10, panel.title, 'start', 'heading')
+  if (hasLegend) yield* legend(panel.series, box.top - 10)
   for (const value of y.ticks) {
     yield line('grid', LEFT, y.at(value), RIGHT, y.at(value))
     yield text(LEFT - 8, y.at(value) + 4, short(value), 'end')
@@ -74,13 +77,14 @@ function* drawPanel(panel: Panel, points: readonly CurvePoint[], x: Scale, box: 
 }
 
 function scaleOf({ series, isLog, limitIsOne }: Panel, points: readonly CurvePoint[], { top, bottom }: Box): Scale {
-  const span = { from: bottom, to: top }
+  // The highest dot has its value above it.
+  const span = { from: bottom, to: top + 12 }
   const spreads = series.flatMap(({ figure }) => points.map(({ figures }) => figures[figure]!))
   const medians = spreads.map(({ median }) => median)
   if (isLog) return logarithmic(medians, span)
   // One bad round shall not press all others flat.
   const most = Math.min(Math.max(...spreads.map(({ high }) => high)), Math.max(...medians) * 1.25)
-  return fromZero(Math.max(most, limitIsOne ? 1 : 0) * 1.1, span, bottom - top > SMALL_HEIGHT ? 5 : 3)
+  return fromZero(Math.max(most, limitIsOne ? 1 : 0) * 1.02, span, bottom - top > SMALL_HEIGHT ? 5 : 3)
 }
 
 function* drawSeries({ figure, role }: Series, points: readonly CurvePoint[], x: Scale, y: Scale): Iterable<string> {

@@ -69,5 +69,7 @@ export function short(value: number): string {
 /** All digits: 1,024; of round thousands as short. */
 export const exact = (value: number): string => (value % 1_000 === 0 ? short(value) : value.toLocaleString('en-US'))
 
-const digits = (value: number): string =>
-  String(Number(value.toFixed(Math.abs(value) >= 99.5 ? 0 : Math.abs(value) >= 9.95 ? 1 : 2)))
+const digits = (value: number): string => {
+  if (Math.abs(value) < 0.095) return String(Number(value.toPrecision(2)))
+  return String(Number(value.toFixed(Math.abs(value) >= 99.5 ? 0 : Math.abs(value) >= 9.95 ? 1 : 2)))
+}

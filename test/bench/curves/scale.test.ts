@@ -33,7 +33,20 @@ test('through values: evenly, or by factors', () => {
 })
 
 test('numbers have three digits at most, and all of them on an axis of sizes', () => {
-  const numbers = [0.914, 7.38, 15.04, 99.7, 999, 999.7, 1_543, 159_400, 999_700, 1_070_000]
-  assert.deepEqual(numbers.map(short), ['0.91', '7.38', '15', '100', '999', '1 k', '1.54 k', '159 k', '1 M', '1.07 M'])
+  const numbers = [0, 0.0432, 0.914, 7.38, 15.04, 99.7, 999, 999.7, 1_543, 159_400, 999_700, 1_070_000]
+  assert.deepEqual(numbers.map(short), [
+    '0',
+    '0.043',
+    '0.91',
+    '7.38',
+    '15',
+    '100',
+    '999',
+    '1 k',
+    '1.54 k',
+    '159 k',
+    '1 M',
+    '1.07 M',
+  ])
   assert.deepEqual([256, 1_000, 1_024, 100_000].map(exact), ['256', '1 k', '1,024', '100 k'])
 })
