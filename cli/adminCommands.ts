@@ -1,3 +1,4 @@
+import { CALLER_KEY, onL1 } from './onL1.ts'
 import { Command, Option } from 'commander'
 import { createWalletClient, custom, type Address } from 'viem'
 import { deploy } from '../l1/deploy.ts'
@@ -15,9 +16,6 @@ import { certifyCommand, consentCommand, enrolCommand, registerEvsesCommand } fr
 import { contractCommand, evseCommand } from './slotCommands.ts'
 import { pricesCommand, tariffCommand } from './tariffCommands.ts'
 import { zoneCommand } from './zoneCommands.ts'
-
-const CONFIG = ['--config <file>', 'TOML with [l1] and [contracts]; a service’s own file serves'] as const
-const KEY = ['--key <file>', 'file with the hex key of the account that calls'] as const
 
 export function adminCommand(): Command {
   return new Command('admin')
@@ -49,7 +47,7 @@ function deployCommand(): Command {
   return new Command('deploy')
     .description('Deploy one Backfeed and print its [contracts] section.')
     .option('--config <file>', 'TOML with [l1]')
-    .requiredOption(...KEY)
+    .requiredOption(...CALLER_KEY)
     .option(
       '--token <address>',
       'settlement token with 6 decimals; without it a token that anyone can mint is deployed',
@@ -68,10 +66,8 @@ function deployCommand(): Command {
 }
 
 function openZoneCommand(): Command {
-  return new Command('open-zone')
-    .description('Open a zone; the caller becomes its operator.')
-    .option(...CONFIG)
-    .requiredOption(...KEY)
+  return onL1('open-zone', 'Open a zone; the caller becomes its operator.')
+    .requiredOption(...CALLER_KEY)
     .requiredOption('--publisher <address>', 'writes prices', address)
     .requiredOption('--certifier <address>', 'certifies EVSEs', address)
     .action(async (options: CallOptions & { publisher: Address; certifier: Address }) => {
@@ -81,10 +77,8 @@ function openZoneCommand(): Command {
 }
 
 function openLaneCommand(): Command {
-  return new Command('open-lane')
-    .description('Open a lane in a zone; the caller becomes its owner.')
-    .option(...CONFIG)
-    .requiredOption(...KEY)
+  return onL1('open-lane', 'Open a lane in a zone; the caller becomes its owner.')
+    .requiredOption(...CALLER_KEY)
     .requiredOption('--zone <id>', 'the zone', id)
     .requiredOption('--operator <address>', 'account of the sequencer', address)
     .addOption(
@@ -100,11 +94,7 @@ function openLaneCommand(): Command {
 }
 
 function bondCommand(): Command {
-  const command = (name: string, description: string): Command =>
-    new Command(name)
-      .description(description)
-      .option(...CONFIG)
-      .requiredOption(...KEY)
+  const command = (name: string, description: string): Command => onL1(name, description).requiredOption(...CALLER_KEY)
   return new Command('bond')
     .description('The bond of an account that posts batches.')
     .addCommand(
@@ -133,9 +123,7 @@ function bondCommand(): Command {
       ),
     )
     .addCommand(
-      new Command('show')
-        .description('Show an account’s bond, and whether it may post.')
-        .option(...CONFIG)
+      onL1('show', 'Show an account’s bond, and whether it may post.')
         .requiredOption('--account <address>', 'whose bond', address)
         .action(async (options: { config?: string; account: Address }) => {
           const { client, contracts } = await openContext(options.config)
@@ -154,10 +142,8 @@ function bondCommand(): Command {
 }
 
 function mintVehicleCommand(): Command {
-  return new Command('mint-vehicle')
-    .description('Mint a vehicle’s token for its owner.')
-    .option(...CONFIG)
-    .requiredOption(...KEY)
+  return onL1('mint-vehicle', 'Mint a vehicle’s token for its owner.')
+    .requiredOption(...CALLER_KEY)
     .requiredOption('--owner <address>', 'is paid what the vehicle earns', address)
     .action(async (options: CallOptions & { owner: Address }) => {
       const { client, contracts } = await openContext(options.config)

@@ -1,3 +1,4 @@
+import { CALLER_KEY, LANE, onL1 } from './onL1.ts'
 import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { SecretKey } from '@chainsafe/blst'
@@ -18,10 +19,9 @@ import {
 } from '../l1/operate/attesters.ts'
 import { BackfeedError, ExitCode } from '../runtime/errors.ts'
 import { callerFrom, type OperatorContext, openContext } from './operatorConfig.ts'
-import { address, id, tokenAmount, wholeNumber } from './options.ts'
+import { address, tokenAmount, wholeNumber } from './options.ts'
+import { say } from './output.ts'
 
-const CONFIG = ['--config <file>', 'TOML with [l1] and [contracts]; a service’s own file serves'] as const
-const KEY = ['--key <file>', 'file with the hex key of the account that calls'] as const
 const STAKE = ['--amount <token>', 'of the settlement token, up to 6 decimals: 1000', tokenAmount] as const
 const ATTESTER = ['--attester <id>', 'as `attester join` said', wholeNumber(0, 255)] as const
 
@@ -47,10 +47,7 @@ export function attesterCommand(): Command {
 }
 
 function callCommand(name: string, description: string): Command {
-  return new Command(name)
-    .description(description)
-    .option(...CONFIG)
-    .requiredOption(...KEY)
+  return onL1(name, description).requiredOption(...CALLER_KEY)
 }
 
 function keygenCommand(): Command {
@@ -121,23 +118,20 @@ function withdrawCommand(): Command {
 }
 
 function statusCommand(): Command {
-  return new Command('status')
-    .description('Who attests, and with what stake.')
-    .option(...CONFIG)
-    .action(async (options: { config?: string }) => {
-      const { client, contracts } = await openContext(options.config)
-      const { seats, totalMicro } = await new RosterReader(client, contracts).read(await client.getBlockNumber())
-      for (const seat of seats.values()) {
-        const leaving = seat.releaseAt === 0 ? '' : `  leaving, free from ${timeOf(seat.releaseAt)}`
-        say(`${String(seat.id).padStart(3)}  ${seat.owner}  ${dollars(seat.stakeMicro).padStart(20)}${leaving}`)
-      }
-      say(`${seats.size} attesters, ${dollars(totalMicro)} staked and not leaving`)
-    })
+  return onL1('status', 'Who attests, and with what stake.').action(async (options: { config?: string }) => {
+    const { client, contracts } = await openContext(options.config)
+    const { seats, totalMicro } = await new RosterReader(client, contracts).read(await client.getBlockNumber())
+    for (const seat of seats.values()) {
+      const leaving = seat.releaseAt === 0 ? '' : `  leaving, free from ${timeOf(seat.releaseAt)}`
+      say(`${String(seat.id).padStart(3)}  ${seat.owner}  ${dollars(seat.stakeMicro).padStart(20)}${leaving}`)
+    }
+    say(`${seats.size} attesters, ${dollars(totalMicro)} staked and not leaving`)
+  })
 }
 
 function slashCommand(): Command {
   return callCommand('slash', 'Take the stakes of who attested a batch that fell; the caller is rewarded.')
-    .requiredOption('--lane <id>', 'the lane', id)
+    .requiredOption(...LANE)
     .requiredOption('--batch <index>', 'the batch that fell', wholeNumber(1))
     .action(async (options: OfBatch) => {
       const context = await openContext(options.config)
@@ -164,7 +158,7 @@ function slashCommand(): Command {
 
 function settleCommand(): Command {
   return callCommand('settle', 'Free what was paid fast against a final batch: as much can be paid fast again.')
-    .requiredOption('--lane <id>', 'the lane', id)
+    .requiredOption(...LANE)
     .requiredOption('--batch <index>', 'the final batch', wholeNumber(1))
     .action(async (options: OfBatch) => {
       const context = await openContext(options.config)
@@ -190,8 +184,4 @@ function noBatch(message: string): BackfeedError {
 
 function timeOf(seconds: number): string {
   return new Date(seconds * 1_000).toISOString()
-}
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`)
 }

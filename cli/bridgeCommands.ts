@@ -1,3 +1,4 @@
+import { onLane } from './onL1.ts'
 import { dollars } from '../bridge/money.ts'
 import { Command, Option } from 'commander'
 import type { Address } from 'viem'
@@ -17,7 +18,6 @@ import { address, id, tokenAmount } from './options.ts'
 import { say } from './output.ts'
 import { promiseCommand } from './receiptCommands.ts'
 
-const CONFIG = ['--config <file>', 'TOML with [l1] and [contracts]; a service’s own file serves'] as const
 const KEY = ['--key <file>', 'file with the hex key of the account that pays the gas'] as const
 const AMOUNT = ['--amount <token>', 'of the settlement token, up to 6 decimals: 12.5', tokenAmount] as const
 
@@ -43,15 +43,8 @@ export function bridgeCommand(): Command {
     .addCommand(promiseCommand())
 }
 
-function laneCommand(name: string, description: string): Command {
-  return new Command(name)
-    .description(description)
-    .option(...CONFIG)
-    .requiredOption('--lane <id>', 'the lane', id)
-}
-
 function fundCommand(): Command {
-  return laneCommand('fund', 'Put money into a lane’s escrow; settlement sees it 30 minutes later.')
+  return onLane('fund', 'Put money into a lane’s escrow; settlement sees it 30 minutes later.')
     .requiredOption(...KEY)
     .requiredOption(...AMOUNT)
     .action(async (options: LaneOptions & { key: string; amount: bigint }) => {
@@ -62,7 +55,7 @@ function fundCommand(): Command {
 }
 
 function creditCommand(): Command {
-  return laneCommand('credit', 'Show what contracts have earned, worked out from L1 alone.')
+  return onLane('credit', 'Show what contracts have earned, worked out from L1 alone.')
     .option('--slot <id>', 'one contract only', id)
     .option('--owner <address>', 'only contracts whose vehicle belongs to this address', address)
     .option('--json', 'one JSON object a line; money in micro (10^-6 token)')
@@ -75,7 +68,7 @@ function creditCommand(): Command {
 }
 
 function withdrawCommand(): Command {
-  return laneCommand('withdraw', 'Pay one contract’s owner what is final. Anyone may do this for an owner.')
+  return onLane('withdraw', 'Pay one contract’s owner what is final. Anyone may do this for an owner.')
     .requiredOption('--slot <id>', 'the contract', id)
     .requiredOption(...KEY)
     .addOption(
@@ -110,7 +103,7 @@ async function payFast(context: OperatorContext, options: { lane: number; slot: 
 }
 
 function withdrawAllCommand(): Command {
-  return laneCommand('withdraw-all', 'Pay every owner of a lane what is final, in as few transactions as fit.')
+  return onLane('withdraw-all', 'Pay every owner of a lane what is final, in as few transactions as fit.')
     .requiredOption(...KEY)
     .option('--owner <address>', 'only contracts whose vehicle belongs to this address', address)
     .action(async (options: LaneOptions & { key: string; owner?: Address }) => {
@@ -139,7 +132,7 @@ function refundCommand(): Command {
   return new Command('refund')
     .description('Take back what a lane has not spent: the zone’s operator only.')
     .addCommand(
-      laneCommand('notice', 'Announce a refund; it lowers the lane’s funding 30 minutes later.')
+      onLane('notice', 'Announce a refund; it lowers the lane’s funding 30 minutes later.')
         .requiredOption(...KEY)
         .requiredOption(...AMOUNT)
         .action(async (options: LaneOptions & { key: string; amount: bigint }) => {
@@ -153,7 +146,7 @@ function refundCommand(): Command {
         }),
     )
     .addCommand(
-      laneCommand('claim', 'Take a noticed refund, once a batch that has seen the notice is final.')
+      onLane('claim', 'Take a noticed refund, once a batch that has seen the notice is final.')
         .requiredOption(...KEY)
         .requiredOption('--notice <id>', 'as `refund notice` said', id)
         .action(async (options: LaneOptions & { key: string; notice: number }) => {

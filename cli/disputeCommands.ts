@@ -1,3 +1,4 @@
+import { LANE, onL1 } from './onL1.ts'
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { z } from 'zod'
@@ -25,7 +26,6 @@ import { hexBytes, id } from './options.ts'
 import { isoTime, say } from './output.ts'
 import { readingsCommand } from './readingCommands.ts'
 
-const CONFIG = ['--config <file>', 'TOML with [l1] and [contracts]; a service’s own file serves'] as const
 const KEY = ['--key <file>', 'file with the hex key of the account that pays gas and bond'] as const
 const READING = [
   '--reading <file>',
@@ -59,13 +59,9 @@ export function reportCommand(): Command {
     .addCommand(doublePlugCommand())
 }
 
-function command(name: string, description: string): Command {
-  return new Command(name).description(description).option(...CONFIG)
-}
-
 function recordCommand(name: string, description: string): Command {
-  return command(name, description)
-    .requiredOption('--lane <id>', 'the lane', id)
+  return onL1(name, description)
+    .requiredOption(...LANE)
     .option('--evse <slot>', 'who measured', id)
     .option('--start <interval>', 'the record’s first interval, Unix seconds / 15', id)
     .option('--position <n>', 'instead of EVSE and start: the record’s position in the lane', id)
@@ -73,11 +69,11 @@ function recordCommand(name: string, description: string): Command {
 }
 
 function certifyMeterCommand(): Command {
-  return command(
+  return onL1(
     'certify-meter',
     'Vouch for a grid meter beside an EVSE, as the zone’s certifier: prints its credentials.',
   )
-    .requiredOption('--lane <id>', 'the lane', id)
+    .requiredOption(...LANE)
     .requiredOption('--evse <slot>', 'whose discharges it measures', id)
     .requiredOption('--public-key <hex>', 'the meter’s P-256 key, x ‖ y', hexBytes)
     .requiredOption('--from <interval>', 'it serves spans from this interval on, Unix seconds / 15', id)
@@ -125,7 +121,7 @@ function openCommand(): Command {
 }
 
 function answerCommand(): Command {
-  return command('answer', 'File the reading that a dispute still lacks, within three days. Anyone may.')
+  return onL1('answer', 'File the reading that a dispute still lacks, within three days. Anyone may.')
     .requiredOption('--dispute <id>', 'as `dispute open` said', id)
     .requiredOption(...READING)
     .requiredOption(...KEY)
@@ -139,7 +135,7 @@ function answerCommand(): Command {
 }
 
 function resolveCommand(): Command {
-  return command('resolve', 'Decide a dispute or a double plug whose batches are final. Anyone may.')
+  return onL1('resolve', 'Decide a dispute or a double plug whose batches are final. Anyone may.')
     .requiredOption('--dispute <id>', 'the dispute or double plug', id)
     .requiredOption(...KEY)
     .action(async (options: { config?: string; dispute: number; key: string }) => {
@@ -156,7 +152,7 @@ function resolveCommand(): Command {
 }
 
 function showCommand(): Command {
-  return command('show', 'Show a dispute or double plug and the record that it is about.')
+  return onL1('show', 'Show a dispute or double plug and the record that it is about.')
     .requiredOption('--dispute <id>', 'the dispute or double plug', id)
     .action(async (options: { config?: string; dispute: number }) => {
       const { client, contracts } = await openContext(options.config)
@@ -177,8 +173,8 @@ function showCommand(): Command {
 }
 
 function equivocationCommand(): Command {
-  return command('equivocation', 'Report two records that one EVSE signed for overlapping spans.')
-    .requiredOption('--lane <id>', 'the lane', id)
+  return onL1('equivocation', 'Report two records that one EVSE signed for overlapping spans.')
+    .requiredOption(...LANE)
     .requiredOption('--first <row>', 'record ‖ signature, hex', hexBytes)
     .requiredOption('--second <row>', 'the other one', hexBytes)
     .requiredOption(...KEY)

@@ -1,3 +1,4 @@
+import { onLane } from './onL1.ts'
 import { Command, Option } from 'commander'
 import type { Hex } from 'viem'
 import { deadlinesOf, forcedStanding, recordsToForce } from '../bridge/force.ts'
@@ -9,10 +10,8 @@ import { outcomeNames } from '../protocol/outcome.ts'
 import { BackfeedError, ExitCode } from '../runtime/errors.ts'
 import { readFileSync } from 'node:fs'
 import { callerFrom, openContext } from './operatorConfig.ts'
-import { hex, id } from './options.ts'
+import { hex } from './options.ts'
 import { isoTime, say } from './output.ts'
-
-const CONFIG = ['--config <file>', 'TOML with [l1] and [contracts]; a service’s own file serves'] as const
 
 interface RecordOptions {
   config?: string
@@ -32,10 +31,7 @@ export function forceCommand(): Command {
 }
 
 function recordCommand(): Command {
-  return new Command('record')
-    .description('Queue signed records on L1, for a fee each that is burned. Anyone may do this for an EVSE.')
-    .option(...CONFIG)
-    .requiredOption('--lane <id>', 'the lane', id)
+  return onLane('record', 'Queue signed records on L1, for a fee each that is burned. Anyone may do this for an EVSE.')
     .requiredOption('--key <file>', 'file with the hex key of the account that pays')
     .option('--record <hex>', 'its 24 bytes; with --signature', hex(24))
     .option('--signature <hex>', 'of the EVSE, as a sequencer takes it')
@@ -62,11 +58,8 @@ function recordCommand(): Command {
 }
 
 function statusCommand(): Command {
-  return new Command('status')
-    .description('Show what a lane’s batches took of its queue, and what waits.')
-    .option(...CONFIG)
-    .requiredOption('--lane <id>', 'the lane', id)
-    .action(async (options: { config?: string; lane: number }) => {
+  return onLane('status', 'Show what a lane’s batches took of its queue, and what waits.').action(
+    async (options: { config?: string; lane: number }) => {
       const context = await openContext(options.config)
       const { length, consumed, waiting } = await forcedStanding({ ...context, lane: options.lane })
       say(`${length} entries, ${consumed} of them in batches`)
@@ -74,14 +67,12 @@ function statusCommand(): Command {
         const { dueAt } = deadlinesOf(queuedAt)
         say(`entry ${index}: queued ${isoTime(queuedAt)}, due ${isoTime(dueAt)}, ${toHex(record)}`)
       }
-    })
+    },
+  )
 }
 
 function postCommand(): Command {
-  return new Command('post')
-    .description('Post what waits, when the lane’s operator has no bond or let it wait for more than 24 hours.')
-    .option(...CONFIG)
-    .requiredOption('--lane <id>', 'the lane', id)
+  return onLane('post', 'Post what waits, when the lane’s operator has no bond or let it wait for more than 24 hours.')
     .requiredOption('--key <file>', 'file with the hex key of a bonded account, which answers for the batch')
     .action(async (options: { config?: string; lane: number; key: string }) => {
       const context = await openContext(options.config)

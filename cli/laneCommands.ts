@@ -1,3 +1,4 @@
+import { onLane } from './onL1.ts'
 import { Command } from 'commander'
 import { type Address, zeroAddress } from 'viem'
 import type { Caller } from '../l1/contractCall.ts'
@@ -7,10 +8,9 @@ import { acceptLaneOwner, proposeLaneOwner, setOperator } from '../l1/operate/ow
 import { readBond, readLane } from '../l1/operate/standing.ts'
 import { BackfeedError, ExitCode } from '../runtime/errors.ts'
 import { callerFrom, openContext } from './operatorConfig.ts'
-import { address, id } from './options.ts'
+import { address } from './options.ts'
 import { isoTime, say } from './output.ts'
 
-const CONFIG = ['--config <file>', 'TOML with [l1] and [contracts]; a service’s own file serves'] as const
 const OWNER_KEY = ['--key <file>', 'file with the hex key of the lane’s owner'] as const
 
 interface LaneOptions {
@@ -28,15 +28,8 @@ export function laneCommand(): Command {
     .addCommand(reopenCommand())
 }
 
-function command(name: string, description: string): Command {
-  return new Command(name)
-    .description(description)
-    .option(...CONFIG)
-    .requiredOption('--lane <id>', 'the lane', id)
-}
-
 function showCommand(): Command {
-  return command('show', 'Show a lane’s owner, operator, newest batch and its operator’s bond.').action(
+  return onLane('show', 'Show a lane’s owner, operator, newest batch and its operator’s bond.').action(
     async (options: LaneOptions) => {
       const { client, contracts } = await openContext(options.config)
       const lane = await readLane(client, contracts.rollup, options.lane)
@@ -51,7 +44,7 @@ function showCommand(): Command {
 }
 
 function setOperatorCommand(): Command {
-  return command(
+  return onLane(
     'set-operator',
     'Name the account that posts the lane’s batches, in force at once. Let the old one post what it has promised first.',
   )
@@ -66,7 +59,7 @@ function setOperatorCommand(): Command {
 }
 
 function proposeOwnerCommand(): Command {
-  return command('propose-owner', 'Offer the lane to another owner, who accepts with `lane accept-owner`.')
+  return onLane('propose-owner', 'Offer the lane to another owner, who accepts with `lane accept-owner`.')
     .requiredOption(...OWNER_KEY)
     .requiredOption('--owner <address>', 'the new owner', address)
     .action(async (options: LaneOptions & { key: string; owner: Address }) => {
@@ -77,7 +70,7 @@ function proposeOwnerCommand(): Command {
 }
 
 function acceptOwnerCommand(): Command {
-  return command('accept-owner', 'Become the owner of a lane that was offered.')
+  return onLane('accept-owner', 'Become the owner of a lane that was offered.')
     .requiredOption('--key <file>', 'file with the hex key of the new owner')
     .action(async (options: LaneOptions & { key: string }) => {
       const { client, contracts } = await openContext(options.config)
@@ -88,7 +81,7 @@ function acceptOwnerCommand(): Command {
 }
 
 function reopenCommand(): Command {
-  return command(
+  return onLane(
     'reopen',
     'After a slash or an announced exit: bring the operator’s bond back to what posting needs. Called with the operator’s own key.',
   )

@@ -1,3 +1,4 @@
+import { onL1 } from './onL1.ts'
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { type Address, isAddressEqual } from 'viem'
@@ -17,15 +18,12 @@ import { callerFrom, type OperatorContext, openContext } from './operatorConfig.
 import { address } from './options.ts'
 import { isoTime, say } from './output.ts'
 
-const CONFIG = ['--config <file>', 'TOML with [l1] and [contracts]; a service’s own file serves'] as const
 const RECEIPT = ['--receipt <file>', 'JSON as a sequencer’s …/records/{position}/receipt gives it'] as const
 
 export function receiptCommand(): Command {
   return new Command('receipt').description('A sequencer’s word for one record.').addCommand(
-    new Command('verify')
-      .description('Check that a receipt is signed by its lane’s operator and holds its record. Exit code 4 if not.')
+    onL1('verify', 'Check that a receipt is signed by its lane’s operator and holds its record. Exit code 4 if not.')
       .argument('<file>', 'JSON as a sequencer’s …/records/{position}/receipt gives it')
-      .option(...CONFIG)
       .option('--operator <address>', 'the lane’s operator, instead of asking L1', address)
       .action(async (path: string, options: { config?: string; operator?: Address }) => {
         const file = readReceipt(path)
@@ -45,9 +43,7 @@ export function promiseCommand(): Command {
   return new Command('promise')
     .description('Hold a lane’s operator to its receipts.')
     .addCommand(
-      new Command('check')
-        .description('Say whether L1 holds what a receipt promises. Exit code 4 if it holds something else.')
-        .option(...CONFIG)
+      onL1('check', 'Say whether L1 holds what a receipt promises. Exit code 4 if it holds something else.')
         .requiredOption(...RECEIPT)
         .action(async (options: { config?: string; receipt: string }) => {
           const { standing } = await standingOf(await openContext(options.config), options.receipt)
@@ -60,9 +56,7 @@ export function promiseCommand(): Command {
         }),
     )
     .addCommand(
-      new Command('prove')
-        .description('Prove a broken promise: its signer’s bond is slashed, half of it for the caller.')
-        .option(...CONFIG)
+      onL1('prove', 'Prove a broken promise: its signer’s bond is slashed, half of it for the caller.')
         .requiredOption(...RECEIPT)
         .requiredOption('--key <file>', 'file with the hex key of the account that pays the gas')
         .action(async (options: { config?: string; receipt: string; key: string }) => {

@@ -1,5 +1,6 @@
+import { CALLER_KEY, LANE, onL1 } from './onL1.ts'
 import { readFileSync } from 'node:fs'
-import { Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import type { Hex } from 'viem'
 import { z } from 'zod'
 import { registryAbi } from '../l1/abi/registry.ts'
@@ -21,11 +22,10 @@ import { BLS_LAYOUT, layoutByKeyBytes } from '../protocol/scheme.ts'
 import { BackfeedError, ExitCode } from '../runtime/errors.ts'
 import { type InputRow, readInputRows } from './csvInput.ts'
 import { callerFrom, type OperatorContext, openContext } from './operatorConfig.ts'
-import { hex, id, tokenAmount, wholeNumber } from './options.ts'
+import { hex, tokenAmount, wholeNumber } from './options.ts'
 import { say } from './output.ts'
 import { degrees } from './degrees.ts'
 
-const CONFIG = ['--config <file>', 'TOML with [l1] and [contracts]; a service’s own file serves'] as const
 const EVSES_FILE = [
   '--evses <file>',
   'CSV: publicKey (0x, x ‖ y), ratedW (W), lat, lon (degrees), radiusM (m), deposit (token), possession (0x, of BLS keys alone)',
@@ -37,11 +37,12 @@ const CONTRACTS_FILE = [
 const DAYS = ['--days <count>', 'how long the signature holds', wholeNumber(1, 365), 7] as const
 
 export function certifyCommand(): Command {
-  return new Command('certify')
-    .description('Zone’s certifier: sign EVSEs that will take the lane’s next slots. Prints the certificate as JSON.')
-    .option(...CONFIG)
+  return onL1(
+    'certify',
+    'Zone’s certifier: sign EVSEs that will take the lane’s next slots. Prints the certificate as JSON.',
+  )
     .requiredOption('--key <file>', 'file with the certifier’s hex key')
-    .requiredOption('--lane <id>', 'the lane', id)
+    .requiredOption(...LANE)
     .requiredOption(...EVSES_FILE)
     .option(...DAYS)
     .action(async (options: { config?: string; key: string; lane: number; evses: string; days: number }) => {
@@ -67,11 +68,12 @@ export function certifyCommand(): Command {
 }
 
 export function registerEvsesCommand(): Command {
-  return new Command('register-evses')
-    .description('Lane’s owner or operator: register certified EVSEs; takes their deposits. In force 30 minutes later.')
-    .option(...CONFIG)
-    .requiredOption('--key <file>', 'file with the hex key of the account that calls')
-    .requiredOption('--lane <id>', 'the lane', id)
+  return onL1(
+    'register-evses',
+    'Lane’s owner or operator: register certified EVSEs; takes their deposits. In force 30 minutes later.',
+  )
+    .requiredOption(...CALLER_KEY)
+    .requiredOption(...LANE)
     .requiredOption(...EVSES_FILE)
     .requiredOption('--certificate <file>', 'what `certify` printed')
     .action(async (options: { config?: string; key: string; lane: number; evses: string; certificate: string }) => {
@@ -96,13 +98,12 @@ export async function registerFromFiles(
 }
 
 export function consentCommand(): Command {
-  return new Command('consent')
-    .description(
-      'Vehicle’s owner: agree to contracts. Prints a signature for each line, and the deadline to pass to `enrol`.',
-    )
-    .option(...CONFIG)
+  return onL1(
+    'consent',
+    'Vehicle’s owner: agree to contracts. Prints a signature for each line, and the deadline to pass to `enrol`.',
+  )
     .requiredOption('--key <file>', 'file with the owner’s hex key')
-    .requiredOption('--lane <id>', 'the lane', id)
+    .requiredOption(...LANE)
     .requiredOption(...CONTRACTS_FILE)
     .option(...DAYS)
     .action(async (options: { config?: string; key: string; lane: number; contracts: string; days: number }) => {
@@ -118,13 +119,12 @@ export function consentCommand(): Command {
 }
 
 export function enrolCommand(): Command {
-  return new Command('enrol')
-    .description(
-      'Lane’s owner or operator: enrol contracts that vehicles’ owners consented to. In force 30 minutes later.',
-    )
-    .option(...CONFIG)
-    .requiredOption('--key <file>', 'file with the hex key of the account that calls')
-    .requiredOption('--lane <id>', 'the lane', id)
+  return onL1(
+    'enrol',
+    'Lane’s owner or operator: enrol contracts that vehicles’ owners consented to. In force 30 minutes later.',
+  )
+    .requiredOption(...CALLER_KEY)
+    .requiredOption(...LANE)
     .requiredOption(...CONTRACTS_FILE)
     .requiredOption('--deadline <seconds>', 'as `consent` printed it, Unix time', wholeNumber(1))
     .action(async (options: { config?: string; key: string; lane: number; contracts: string; deadline: number }) => {

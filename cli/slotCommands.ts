@@ -1,3 +1,4 @@
+import { CALLER_KEY, onLane } from './onL1.ts'
 import { Command } from 'commander'
 import { dollars } from '../bridge/money.ts'
 import { openLaneView } from '../l1/laneView/laneView.ts'
@@ -9,8 +10,6 @@ import { id, instant } from './options.ts'
 import { isoTime, say } from './output.ts'
 import { registerFromFiles } from './registrationCommands.ts'
 
-const CONFIG = ['--config <file>', 'TOML with [l1] and [contracts]; a service’s own file serves'] as const
-const KEY = ['--key <file>', 'file with the hex key of the account that calls'] as const
 const AT = [
   '--at <time>',
   'such as 2026-09-22T17:15:00Z, at least 30 minutes away; default: as soon as L1 allows',
@@ -52,29 +51,21 @@ export function contractCommand(): Command {
 }
 
 function slotCommand(name: string, description: string): Command {
-  return new Command(name)
-    .description(description)
-    .option(...CONFIG)
-    .requiredOption('--lane <id>', 'the lane', id)
-    .requiredOption('--slot <id>', 'the slot in the lane', id)
+  return onLane(name, description).requiredOption('--slot <id>', 'the slot in the lane', id)
 }
 
 function listCommand(
   description: string,
   pick: (rules: LaneRules) => { slots: Slots; about: (slot: number) => string },
 ): Command {
-  return new Command('list')
-    .description(description)
-    .option(...CONFIG)
-    .requiredOption('--lane <id>', 'the lane', id)
-    .action(async (options: { config?: string; lane: number }) => {
-      const { slots, about } = pick(await rulesNow(await openContext(options.config), options.lane))
-      for (let slot = 0; slot < slots.count; slot++) {
-        const endsAt = slots.endsAt[slot]!
-        const until = endsAt === OPEN_END ? '' : ` to ${isoTime(endsAt)}`
-        say(`${slot}  ${about(slot)}, from ${isoTime(slots.activeFrom[slot]!)}${until}`)
-      }
-    })
+  return onLane('list', description).action(async (options: { config?: string; lane: number }) => {
+    const { slots, about } = pick(await rulesNow(await openContext(options.config), options.lane))
+    for (let slot = 0; slot < slots.count; slot++) {
+      const endsAt = slots.endsAt[slot]!
+      const until = endsAt === OPEN_END ? '' : ` to ${isoTime(endsAt)}`
+      say(`${slot}  ${about(slot)}, from ${isoTime(slots.activeFrom[slot]!)}${until}`)
+    }
+  })
 }
 
 function endEvseCommand(): Command {
@@ -82,7 +73,7 @@ function endEvseCommand(): Command {
     'end',
     'Revoke an EVSE: lane’s owner or operator, or the zone’s certifier. A key never comes back.',
   )
-    .requiredOption(...KEY)
+    .requiredOption(...CALLER_KEY)
     .option(...AT, instant)
     .action(async (options: SlotOptions & { key: string; at?: number }) => {
       const { client, contracts } = await openContext(options.config)
@@ -98,7 +89,7 @@ function rotateCommand(): Command {
     'rotate',
     'A new key for an EVSE: registers it in the lane’s next slot and ends the old slot some minutes after the new one counts.',
   )
-    .requiredOption(...KEY)
+    .requiredOption(...CALLER_KEY)
     .requiredOption('--evses <file>', 'the EVSE with its new key, one line as for `register-evses`')
     .requiredOption('--certificate <file>', 'what `certify` printed for that file')
     .action(async (options: SlotOptions & { key: string; evses: string; certificate: string }) => {
@@ -114,7 +105,7 @@ function rotateCommand(): Command {
 
 function releaseDepositCommand(): Command {
   return slotCommand('release-deposit', 'Pay an ended EVSE’s deposit back to the lane’s owner, 21 days after its end.')
-    .requiredOption(...KEY)
+    .requiredOption(...CALLER_KEY)
     .action(async (options: SlotOptions & { key: string }) => {
       const context = await openContext(options.config)
       const rules = await rulesNow(context, options.lane)
@@ -130,7 +121,7 @@ function endContractCommand(): Command {
     'end',
     'End a contract: lane’s owner or operator, or the vehicle’s owner. What it earned stays earned.',
   )
-    .requiredOption(...KEY)
+    .requiredOption(...CALLER_KEY)
     .option(...AT, instant)
     .action(async (options: SlotOptions & { key: string; at?: number }) => {
       const context = await openContext(options.config)

@@ -1,3 +1,4 @@
+import { CALLER_KEY, LANE, onL1, onLane } from './onL1.ts'
 import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
 import { parse as parseToml } from 'smol-toml'
@@ -15,14 +16,10 @@ import { callerFrom, openContext } from './operatorConfig.ts'
 import { id, periodAt, wholeNumber } from './options.ts'
 import { isoTime, say } from './output.ts'
 
-const CONFIG = ['--config <file>', 'TOML with [l1] and [contracts]; a service’s own file serves'] as const
-
 export function tariffCommand(): Command {
-  const set = new Command('set')
-    .description('Zone’s operator: set a lane’s tariff from a period on, at least 30 minutes ahead.')
-    .option(...CONFIG)
-    .requiredOption('--key <file>', 'file with the hex key of the account that calls')
-    .requiredOption('--lane <id>', 'the lane', id)
+  const set = onL1('set', 'Zone’s operator: set a lane’s tariff from a period on, at least 30 minutes ahead.')
+    .requiredOption(...CALLER_KEY)
+    .requiredOption(...LANE)
     .requiredOption('--from <time>', 'first period, such as 2026-09-22T17:15:00Z', periodAt)
     .requiredOption('--tariff <file>', 'TOML, see docs/operations.md')
     .action(async (options: { config?: string; key: string; lane: number; from: number; tariff: string }) => {
@@ -36,11 +33,8 @@ export function tariffCommand(): Command {
 }
 
 function showTariffCommand(): Command {
-  return new Command('show')
-    .description('Show the versions of a lane’s tariff, those of the future too.')
-    .option(...CONFIG)
-    .requiredOption('--lane <id>', 'the lane', id)
-    .action(async (options: { config?: string; lane: number }) => {
+  return onLane('show', 'Show the versions of a lane’s tariff, those of the future too.').action(
+    async (options: { config?: string; lane: number }) => {
       const { client, contracts } = await openContext(options.config)
       const view = await openLaneView({ client, contracts, lane: options.lane })
       await view.catchUp(await client.getBlock())
@@ -50,14 +44,16 @@ function showTariffCommand(): Command {
         say(`version ${version}, from ${isoTime(fromPeriod * PERIOD_SECONDS)}`)
         say(`  ${JSON.stringify(tariff)}`)
       }
-    })
+    },
+  )
 }
 
 export function pricesCommand(): Command {
-  const set = new Command('set')
-    .description('Zone’s publisher: set event prices, each until 30 minutes before its period. No price is no event.')
-    .option(...CONFIG)
-    .requiredOption('--key <file>', 'file with the hex key of the account that calls')
+  const set = onL1(
+    'set',
+    'Zone’s publisher: set event prices, each until 30 minutes before its period. No price is no event.',
+  )
+    .requiredOption(...CALLER_KEY)
     .requiredOption('--zone <id>', 'the zone', id)
     .requiredOption('--prices <file>', 'CSV: period (2026-09-22T17:15:00Z), price (token per kWh; up to 6 decimals)')
     .action(async (options: { config?: string; key: string; zone: number; prices: string }) => {
@@ -74,9 +70,7 @@ export function pricesCommand(): Command {
 }
 
 function showPricesCommand(): Command {
-  return new Command('show')
-    .description('Show the prices of a zone’s periods, token per kWh; 0 is no event.')
-    .option(...CONFIG)
+  return onL1('show', 'Show the prices of a zone’s periods, token per kWh; 0 is no event.')
     .requiredOption('--zone <id>', 'the zone', id)
     .requiredOption('--from <time>', 'first period', periodAt)
     .option('--count <periods>', 'how many, 15 minutes each', wholeNumber(1, 2_976), 96)

@@ -1,3 +1,4 @@
+import { onL1 } from './onL1.ts'
 import { Command } from 'commander'
 import { type Address, zeroAddress } from 'viem'
 import { acceptZoneOperator, proposeZoneOperator, setZoneRoles } from '../l1/operate/ownership.ts'
@@ -7,7 +8,6 @@ import { callerFrom, openContext } from './operatorConfig.ts'
 import { address, id } from './options.ts'
 import { say } from './output.ts'
 
-const CONFIG = ['--config <file>', 'TOML with [l1] and [contracts]; a service’s own file serves'] as const
 const KEY = ['--key <file>', 'file with the hex key of the zone’s operator'] as const
 
 interface ZoneOptions {
@@ -25,10 +25,7 @@ export function zoneCommand(): Command {
 }
 
 function command(name: string, description: string): Command {
-  return new Command(name)
-    .description(description)
-    .option(...CONFIG)
-    .requiredOption('--zone <id>', 'the zone', id)
+  return onL1(name, description).requiredOption('--zone <id>', 'the zone', id)
 }
 
 function showCommand(): Command {
