@@ -28,14 +28,6 @@ export interface BenchRun extends BenchOptions {
   readonly print: (line: string) => void
 }
 
-export const benchDefaults = {
-  rounds: 7,
-  curveRounds: 5,
-  evses: 1_000,
-  quick: false,
-  plots: 'plots',
-} as const satisfies Partial<BenchRun>
-
 type Baseline = Record<string, Record<string, number>>
 
 const BASELINE = new URL('./baseline.json', import.meta.url)

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { benchDefaults, runBench } from '../bench/run.ts'
+import { benchDefaults } from '../bench/defaults.ts'
 import { wholeNumber } from './options.ts'
 import { say } from './output.ts'
 
@@ -33,6 +33,7 @@ export function benchCommand(): Command {
     .option('--curves', 'how it grows with EVSEs, workers and batches, and no benchmarks', false)
     .option('--plots <folder>', 'draw the curves into this folder', benchDefaults.plots)
     .action(async (options: BenchCommandOptions) => {
+      const { runBench } = await import('../bench/run.ts')
       const { curves, quick, ...rest } = options
       const rounds = options.rounds ?? (quick ? 3 : benchDefaults.rounds)
       const curveRounds = options.rounds ?? (quick ? 3 : benchDefaults.curveRounds)

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { medians, meets, quantile, WARM_UPS } from '../../bench/benchmark.ts'
 import { benchmarks } from '../../bench/benchmarks.ts'
-import { benchDefaults, runBench } from '../../bench/run.ts'
+import { benchDefaults } from '../../bench/defaults.ts'
+import { runBench } from '../../bench/run.ts'
 
 test('medians leave the warm-up out and go by each name', async () => {
   const seen: number[] = []

@@ -50,7 +50,7 @@ test('option readers take what they say and nothing else', () => {
 })
 
 test('an option behind a subcommand is the subcommand’s, also where the outer command has one of that name', async () => {
-  const program = buildProgram()
+  const program = await buildProgram()
   const devnet = program.commands.find((command) => command.name() === 'devnet')!
   const evening = devnet.commands.find((command) => command.name() === 'evening')!
   let taken: unknown
@@ -61,13 +61,13 @@ test('an option behind a subcommand is the subcommand’s, also where the outer 
   assert.deepEqual(taken, ['7', 'silent'])
 })
 
-test('every command and option says what it is', () => {
+test('every command and option says what it is', async () => {
   const check = (command: Command): void => {
     assert.notEqual(command.description(), '', command.name())
     for (const option of command.options) assert.notEqual(option.description, '', `${command.name()} ${option.flags}`)
     for (const inner of command.commands) check(inner)
   }
-  const program = buildProgram()
+  const program = await buildProgram()
   assert.deepEqual(
     program.commands.map((command) => command.name()),
     ['devnet', 'sequencer', 'prover', 'evse', 'gateway', 'bridge', 'receipt', 'admin', 'bench'],
