@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { encodeFunctionData, type Hex } from 'viem'
 import { generatePrivateKey } from 'viem/accounts'
 import { testDollarAbi } from '../../l1/abi/testDollar.ts'
@@ -12,19 +10,11 @@ import { accountFromKey } from '../../l1/client.ts'
 import { sendCall } from '../../l1/contractCall.ts'
 import { BOND_EXIT_SECONDS } from '../../protocol/limits.ts'
 import { startPostedLane } from '../bridge/postedLane.ts'
+import { backfeed } from '../support/commandLine.ts'
 
-const CLI = fileURLToPath(new URL('../../cli/backfeed.ts', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'backfeed-attester-'))
 after(() => rmSync(folder, { recursive: true }))
 const path = (name: string): string => join(folder, name)
-
-function backfeed(parameters: readonly string[]): Promise<{ code: number; out: string; err: string }> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [CLI, ...parameters], (error, out, err) => {
-      resolve({ code: error === null ? 0 : Number(error.code), out: out.trim(), err })
-    })
-  })
-}
 
 test('an attester joins, stakes more, leaves; what cannot be says why', { timeout: 600_000 }, async () => {
   await using posted = await startPostedLane({ evseCount: 1 })

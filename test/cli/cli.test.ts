@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { buildProgram } from '../../cli/backfeed.ts'
 import { degrees } from '../../cli/degrees.ts'
@@ -12,16 +10,7 @@ import { address, etherAmount, periodAt, tokenAmount, wholeNumber } from '../../
 import { startL1Node } from '../../devnet/l1Node.ts'
 import { startPostedLane } from '../bridge/postedLane.ts'
 import { WINDOW_SECONDS } from '../../protocol/limits.ts'
-
-const CLI = fileURLToPath(new URL('../../cli/backfeed.ts', import.meta.url))
-
-function backfeed(parameters: readonly string[]): Promise<{ code: number; out: string; err: string }> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [CLI, ...parameters], (error, out, err) => {
-      resolve({ code: error === null ? 0 : Number(error.code), out, err })
-    })
-  })
-}
+import { backfeed } from '../support/commandLine.ts'
 
 async function succeed(parameters: readonly string[]): Promise<string> {
   const { code, out, err } = await backfeed(parameters)

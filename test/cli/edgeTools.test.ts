@@ -1,28 +1,18 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { openSigner } from '../../evse/signer/openSigner.ts'
 import { parseP256Key, verifyP256 } from '../../protocol/p256.ts'
 import { silentLogger } from '../../runtime/log.ts'
+import { backfeed } from '../support/commandLine.ts'
 import { exportPayload, makeOcmfMeter } from '../support/ocmfMeter.ts'
 import { sharedData, skipWithout } from '../support/sharedData.ts'
 import { makeSoftHsm, SOFTHSM_MODULE, skipWithoutSoftHsm, TOKEN } from '../support/softHsm.ts'
 
-const program = fileURLToPath(new URL('../../cli/backfeed.ts', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'edge-tools-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
-
-function backfeed(args: readonly string[]): Promise<{ code: number; out: string; err: string }> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [program, ...args], (error, out, err) => {
-      resolve({ code: error === null ? 0 : Number(error.code), out: out.trim(), err: err.trim() })
-    })
-  })
-}
 
 const deps = { now: Date.now, log: silentLogger() }
 

@@ -1,32 +1,15 @@
 import assert from 'node:assert/strict'
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { freePort } from '../../devnet/freePort.ts'
 import { startAnvil } from '../support/anvil.ts'
+import { type Answer, backfeed, CLI } from '../support/commandLine.ts'
 import { openTestLane } from '../support/laneFixture.ts'
 import { temporaryFolder } from '../support/temporaryFolder.ts'
-
-const CLI = fileURLToPath(new URL('../../cli/backfeed.ts', import.meta.url))
-
-interface Answer {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
-
-function backfeed(parameters: readonly string[], input = ''): Promise<Answer> {
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, [CLI, ...parameters], (error, out, err) => {
-      resolve({ code: error === null ? 0 : Number(error.code), out: out.trim(), err: err.trim() })
-    })
-    child.stdin?.end(input)
-  })
-}
 
 test('a gateway as an operator runs it: checked, started, asked, told, stopped', { timeout: 120_000 }, async (t) => {
   await using anvil = await startAnvil()

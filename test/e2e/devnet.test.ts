@@ -1,50 +1,18 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { runDevnet } from '../../devnet/devnet.ts'
 import { independentCredits } from '../../devnet/independent/independentSettlement.ts'
 import { scenarioDischarges } from '../../devnet/scenario.ts'
 import { Screen } from '../../devnet/screen.ts'
 import { seededScenario } from '../../devnet/seededScenario.ts'
+import { play } from '../support/commandLine.ts'
 import { REAL_PRICES, REAL_SESSIONS, sharedData, skipWithout } from '../support/sharedData.ts'
+import { temporaryFolder } from '../support/temporaryFolder.ts'
 
-const CLI = fileURLToPath(new URL('../../cli/backfeed.ts', import.meta.url))
 const PRICE_HEADING = 'Datetime (he),DA Price ($/kWh),Reg Up Price ($/kW)'
 const SESSION_HEADING = 'Start,End,Day,Weekend,Arrival,Charge.Duration,Idle.Duration,Park.Duration,Energy'
-
-interface Ran {
-  readonly code: number | null
-  readonly output: string
-}
-
-/** Runs the command line with a temporary folder of its own, and says what it left there. */
-async function run(
-  parameters: readonly string[],
-  whileRunning: (child: ChildProcess, output: () => string) => void = () => {},
-): Promise<Ran & { left: readonly string[] }> {
-  const folder = mkdtempSync(join(tmpdir(), 'backfeed-test-'))
-  try {
-    const child = spawn(process.execPath, [CLI, ...parameters], {
-      env: { ...process.env, TMPDIR: folder },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    let output = ''
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => {
-        output += text
-        whileRunning(child, () => output)
-      })
-    }
-    const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
-    return { code, output, left: readdirSync(folder) }
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
-}
 
 /** The node's address as the run printed it answers no more. */
 async function assertNodeGone(output: string): Promise<void> {
@@ -73,29 +41,25 @@ function pricesOfDays(days: number): string {
 test('three days of stays on blobs: every owner is paid what is owed, and nothing is left behind', {
   timeout: 400_000,
 }, async () => {
-  const files = mkdtempSync(join(tmpdir(), 'backfeed-test-files-'))
-  try {
-    const sessions = join(files, 'sessions.csv')
-    const prices = join(files, 'prices.csv')
-    const stays = [
-      '2019-01-01 08:03:00,2019-01-01 17:40:10,"Tuesday",0,0,0,0,0,12.345',
-      '2021-01-01 08:30:00,2021-01-01 12:00:00,"Friday",0,0,0,0,0,40.5', // another year, the same day: beside the first car
-      '2019-01-01 18:00:00,2019-01-02 07:10:00,"Tuesday",0,0,0,0,0,9.1', // over midnight
-      '2020-01-03 09:00:00,2020-01-03 09:10:00,"Friday",0,0,0,0,0,0.6', // no whole quarter
-      '2019-01-03 10:00:00,2019-01-03 12:30:00,"Thursday",0,0,0,0,0,3.3',
-    ]
-    writeFileSync(sessions, [SESSION_HEADING, ...stays].join('\n'))
-    writeFileSync(prices, pricesOfDays(4))
-    const { code, output, left } = await run(['devnet', '--sessions', sessions, '--prices', prices, '--days', '3'])
-    assert.equal(code, 0, output)
-    assert.match(output, /5 sessions at 2 chargers on the prices of 2020/)
-    assert.match(output, /to 4 owners/)
-    assert.match(output, /Everything agrees/)
-    assert.deepEqual(left, [])
-    await assertNodeGone(output)
-  } finally {
-    rmSync(files, { recursive: true, force: true })
-  }
+  await using files = await temporaryFolder()
+  const sessions = join(files.path, 'sessions.csv')
+  const prices = join(files.path, 'prices.csv')
+  const stays = [
+    '2019-01-01 08:03:00,2019-01-01 17:40:10,"Tuesday",0,0,0,0,0,12.345',
+    '2021-01-01 08:30:00,2021-01-01 12:00:00,"Friday",0,0,0,0,0,40.5', // another year, the same day: beside the first car
+    '2019-01-01 18:00:00,2019-01-02 07:10:00,"Tuesday",0,0,0,0,0,9.1', // over midnight
+    '2020-01-03 09:00:00,2020-01-03 09:10:00,"Friday",0,0,0,0,0,0.6', // no whole quarter
+    '2019-01-03 10:00:00,2019-01-03 12:30:00,"Thursday",0,0,0,0,0,3.3',
+  ]
+  writeFileSync(sessions, [SESSION_HEADING, ...stays].join('\n'))
+  writeFileSync(prices, pricesOfDays(4))
+  const { code, output, left } = await play(['devnet', '--sessions', sessions, '--prices', prices, '--days', '3'])
+  assert.equal(code, 0, output)
+  assert.match(output, /5 sessions at 2 chargers on the prices of 2020/)
+  assert.match(output, /to 4 owners/)
+  assert.match(output, /Everything agrees/)
+  assert.deepEqual(left, [])
+  await assertNodeGone(output)
 })
 
 test('two weeks of real stays on real prices', {
@@ -103,7 +67,7 @@ test('two weeks of real stays on real prices', {
   skip: skipWithout(REAL_SESSIONS, REAL_PRICES),
 }, async () => {
   const files = ['--sessions', sharedData(REAL_SESSIONS), '--prices', sharedData(REAL_PRICES)]
-  const { code, output } = await run(['devnet', ...files, '--first-day', '180', '--days', '14'])
+  const { code, output } = await play(['devnet', ...files, '--first-day', '180', '--days', '14'])
   assert.equal(code, 0, output)
   assert.match(output, /Everything agrees/)
 })
@@ -141,10 +105,10 @@ test('a run whose books differ by a millionth says so', { timeout: 400_000 }, as
 
 test('Ctrl-C in the middle ends everything', { timeout: 400_000 }, async () => {
   let isInterrupted = false
-  const { code, output, left } = await run(
+  const { code, output, left } = await play(
     ['devnet', '--evses', '5', '--minutes', '240', '--data', 'calldata'],
-    (child, so) => {
-      if (isInterrupted || !so().includes('Cars feed back')) return
+    (soFar, child) => {
+      if (isInterrupted || !soFar.includes('Cars feed back')) return
       isInterrupted = true
       child.kill('SIGINT')
     },
@@ -155,8 +119,11 @@ test('Ctrl-C in the middle ends everything', { timeout: 400_000 }, async () => {
 })
 
 test('a devnet that is killed leaves no L1 node behind', { timeout: 400_000 }, async () => {
-  const { output } = await run(['devnet', '--evses', '5', '--minutes', '240', '--data', 'calldata'], (child, so) => {
-    if (so().includes('contracts deployed')) child.kill('SIGKILL')
-  })
+  const { output } = await play(
+    ['devnet', '--evses', '5', '--minutes', '240', '--data', 'calldata'],
+    (soFar, child) => {
+      if (soFar.includes('contracts deployed')) child.kill('SIGKILL')
+    },
+  )
   await assertNodeGone(output)
 })

@@ -1,13 +1,7 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { play } from '../support/commandLine.ts'
 import { byNight } from '../support/nightly.ts'
-
-const CLI = fileURLToPath(new URL('../../cli/backfeed.ts', import.meta.url))
 
 interface Evening {
   readonly ocpp: number
@@ -21,32 +15,17 @@ interface Evening {
 const seed = process.env.EVENING_SEED ?? String(Math.floor(Math.random() * 2 ** 32))
 
 async function playEvening({ ocpp, mqtt, periods, kills, brokerRestarts }: Evening): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), 'backfeed-test-'))
-  try {
-    const size = ['--ocpp', ocpp, '--mqtt', mqtt, '--periods', periods, '--kills', kills].map(String)
-    const parameters = ['devnet', 'evening', '--seed', seed, ...size, '--broker-restarts', String(brokerRestarts)]
-    const child = spawn(process.execPath, [CLI, ...parameters], {
-      env: { ...process.env, TMPDIR: folder },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    let output = ''
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => {
-        output += text
-      })
-    }
-    const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
-    assert.equal(code, 0, `seed ${seed}: ${output}`)
-    assert.match(output, new RegExp(`${kills} kills of the gateway, ${brokerRestarts} restarts of the broker`), output)
-    assert.match(output, /Every watt-hour that was metered is credited once/, output)
-    assert.deepEqual(readdirSync(folder), [], 'nothing is left on disk')
-    for (const [, url] of output.matchAll(/(?:L1 node|gateway) at (http:\/\/[0-9.:]+)/g)) {
-      await assert.rejects(fetch(url!), `${url} still answers`)
-    }
-    return output
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
+  const size = ['--ocpp', ocpp, '--mqtt', mqtt, '--periods', periods, '--kills', kills].map(String)
+  const parameters = ['devnet', 'evening', '--seed', seed, ...size, '--broker-restarts', String(brokerRestarts)]
+  const { code, output, left } = await play(parameters)
+  assert.equal(code, 0, `seed ${seed}: ${output}`)
+  assert.match(output, new RegExp(`${kills} kills of the gateway, ${brokerRestarts} restarts of the broker`), output)
+  assert.match(output, /Every watt-hour that was metered is credited once/, output)
+  assert.deepEqual(left, [], 'nothing is left on disk')
+  for (const [, url] of output.matchAll(/(?:L1 node|gateway) at (http:\/\/[0-9.:]+)/g)) {
+    await assert.rejects(fetch(url!), `${url} still answers`)
   }
+  return output
 }
 
 test('what an evening’s meters say is on L1 to the watt-hour, though the gateway is killed and links are cut', {
