@@ -7,6 +7,9 @@ import { hashPair, NODE_BYTES, zeroNodes } from './merkleTree.ts'
 export const MAX_RECEIPT_LEVELS = 16
 export const MAX_MICRO_BATCH_RECORDS = 2 ** MAX_RECEIPT_LEVELS
 
+/** A row's words, padded: 256 bytes hold the longest, a BLS row's 216. */
+const MAX_ROW_NODE_BYTES = 256
+
 /** Siblings on the way from a micro-batch's leaf to its root. */
 export function receiptLevels(count: number): number {
   return count <= 1 ? 0 : 32 - Math.clz32(count - 1)
@@ -15,10 +18,33 @@ export function receiptLevels(count: number): number {
 /** Leaves of `rows`, 32 bytes each: the root of a row's words, zero-padded to the next power of two. */
 export function receiptLeaves(rows: Uint8Array, rowBytes: number): Uint8Array {
   const count = rows.length / rowBytes
-  let width = NODE_BYTES * 2 ** receiptLevels(Math.ceil(rowBytes / NODE_BYTES))
-  let nodes = new Uint8Array(count * width)
-  for (let row = 0; row < count; row++) nodes.set(rows.subarray(row * rowBytes, (row + 1) * rowBytes), row * width)
-  for (; width > NODE_BYTES; width /= 2) nodes = hashLevel(nodes)
+  const levels = receiptLevels(Math.ceil(rowBytes / NODE_BYTES))
+  const leaves = new Uint8Array(count * NODE_BYTES)
+  for (let first = 0; first < count; first += BLOCK_ROWS) {
+    const last = Math.min(count, first + BLOCK_ROWS)
+    leaves.set(blockLeaves(rows.subarray(first * rowBytes, last * rowBytes), rowBytes, levels), first * NODE_BYTES)
+  }
+  return leaves
+}
+
+/** Rows hashed by one call of each level: a whole write's would be half a megabyte that is garbage at once. */
+const BLOCK_ROWS = 64
+const blockNodes = [0, 1].map((level) => new Uint8Array((BLOCK_ROWS * MAX_ROW_NODE_BYTES) >> level))
+
+/** Holds until the next call. */
+function blockLeaves(rows: Uint8Array, rowBytes: number, levels: number): Uint8Array {
+  const count = rows.length / rowBytes
+  let width = NODE_BYTES << levels
+  let nodes = blockNodes[0]!.subarray(0, count * width).fill(0)
+  for (let row = 0; row < count; row++) {
+    for (let i = 0; i < rowBytes; i++) nodes[row * width + i] = rows[row * rowBytes + i]!
+  }
+  for (let level = 1; level <= levels; level++) {
+    width >>= 1
+    const parents = blockNodes[level % 2]!.subarray(0, count * width)
+    hashInto(nodes, parents)
+    nodes = parents
+  }
   return nodes
 }
 

@@ -5,6 +5,7 @@ import type { ClosedBatch } from '../closedBatch.ts'
 import type { ForcedEntry } from '../forced.ts'
 import { EntryKind, type JournalEntry } from '../store/entry.ts'
 import type { RecordIndex } from '../store/recordIndex.ts'
+import type { WriteMemory } from '../store/writeMemory.ts'
 import { RESULT_BYTES, writeResult } from '../submission.ts'
 import { endSeconds, type LaneBook, type OpenBatch } from './laneBook.ts'
 
@@ -29,6 +30,8 @@ export interface MicroBatchInput {
   readonly nowMs: number
   /** Entries the journal holds already. */
   readonly journalLength: number
+  /** For the entries' rows. */
+  readonly memory: WriteMemory
 }
 
 export interface MicroBatch {
@@ -171,7 +174,7 @@ export class MicroBatchBuilder {
     this.#segment ??= {
       batch: open.index,
       firstRow: open.rowCount,
-      rows: new Uint8Array(Math.min(this.#rowsLeft, this.#input.maxRows) * this.#rowBytes),
+      rows: this.#input.memory.take(Math.min(this.#rowsLeft, this.#input.maxRows) * this.#rowBytes),
       count: 0,
     }
     const segment = this.#segment

@@ -3,6 +3,7 @@ import type { ClosedBatch } from '../closedBatch.ts'
 import { takeable } from '../forced.ts'
 import type { WriteOperation } from '../store/database.ts'
 import type { JournalEntry } from '../store/entry.ts'
+import { WriteMemory } from '../store/writeMemory.ts'
 import type { Refusal } from '../submission.ts'
 import { Answers } from './answers.ts'
 import { chooseAsOf } from './dating.ts'
@@ -30,6 +31,7 @@ export class SequenceStage {
   readonly #queue: QueuedWork[] = []
   readonly #commands: (() => Promise<void>)[] = []
   readonly #answers: Answers
+  readonly #memory = new WriteMemory()
   #book: LaneBook
   #running: Promise<void> | undefined
   #storeFailed = false
@@ -311,6 +313,7 @@ export class SequenceStage {
   #builder(asOf: number, rows: number): MicroBatchBuilder {
     const { clock, view, maxBatchRows, journal, index } = this.#settings
     const [maxRows, { chunkRecords }] = [maxBatchRows(), view.rules.layout]
+    this.#memory.begin()
     const input = {
       now: clock.now(),
       asOf,
@@ -319,6 +322,7 @@ export class SequenceStage {
       maxRows,
       forced: (from: number, of: number) => takeable(view.forced, { from, asOf: of, maxRows, chunkRecords }),
       journalLength: journal.length,
+      memory: this.#memory,
     }
     return new MicroBatchBuilder(this.#book, index, input, rows)
   }

@@ -93,9 +93,18 @@ export interface EntryPlace {
   readonly rowBytes: number
 }
 
-export function sealEntry(entry: JournalEntry, place: EntryPlace, previousHash: Bytes): { value: Bytes; hash: Bytes } {
-  const bodyLength = bodyBytes(entry, place.rowBytes)
-  const value = new Uint8Array(HEADER_BYTES + bodyLength + HASH_BYTES)
+export function sealedBytes(entry: JournalEntry, rowBytes: number): number {
+  return HEADER_BYTES + bodyBytes(entry, rowBytes) + HASH_BYTES
+}
+
+/** `value`: where to, as long as `sealedBytes` says. */
+export function sealEntry(
+  entry: JournalEntry,
+  place: EntryPlace,
+  previousHash: Bytes,
+  value: Bytes = new Uint8Array(sealedBytes(entry, place.rowBytes)),
+): { value: Bytes; hash: Bytes } {
+  const bodyLength = value.length - HEADER_BYTES - HASH_BYTES
   value[0] = entry.kind
   writeU32(value, 1, bodyLength)
   value.set(previousHash, 5)

@@ -13,8 +13,10 @@ import {
   openEntry,
   type RedatedEntry,
   sealEntry,
+  sealedBytes,
 } from './entry.ts'
 import { type Head, HeadFile } from '../../runtime/headFile.ts'
+import { WriteMemory } from './writeMemory.ts'
 import { type Bytes, numberedKey, numberOfKey, Table, tableKey } from './keys.ts'
 
 export interface SequencedEntry {
@@ -41,6 +43,7 @@ export class LaneJournal {
   readonly layout: SchemeLayout
   readonly #database: Database
   readonly #headFile: HeadFile
+  readonly #memory = new WriteMemory()
   #head: Head
 
   private constructor(database: Database, { lane, layout }: JournaledLane, headFile: HeadFile, head: Head) {
@@ -77,8 +80,11 @@ export class LaneJournal {
   async append(entries: readonly JournalEntry[], others: readonly WriteOperation[] = []): Promise<void> {
     let { sequence, hash } = this.#head
     const operations: WriteOperation[] = []
+    const { rowBytes } = this.layout
+    this.#memory.begin()
     for (const entry of entries) {
-      const sealed = sealEntry(entry, this.#place(++sequence), hash)
+      const value = this.#memory.take(sealedBytes(entry, rowBytes))
+      const sealed = sealEntry(entry, this.#place(++sequence), hash, value)
       hash = sealed.hash
       operations.push({ type: 'put', key: numberedKey(Table.ENTRY, this.lane, sequence), value: sealed.value })
       if (entry.kind === EntryKind.REDATED || entry.kind === EntryKind.INSERTED) {

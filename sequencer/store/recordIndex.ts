@@ -13,6 +13,7 @@ import {
   RecordRun,
   readAccepted,
 } from './recordRun.ts'
+import { WriteMemory } from './writeMemory.ts'
 
 // Accepted records by (EVSE, start), which names one. The newest are in memory, where a replay or the lane's snapshot brings them back to.
 // A run of them that is full goes into pages, a share with each write of the journal: an EVSE's records of one period lie in few pages,
@@ -45,6 +46,7 @@ export class RecordIndex {
   readonly #database: Database
   readonly #lane: number
   readonly #runRecords: number
+  readonly #memory = new WriteMemory()
   #state: IndexState
   #isStored: boolean
   #filling = new RecordRun()
@@ -122,6 +124,7 @@ export class RecordIndex {
     const state = this.#state
     const operations: WriteOperation[] = []
     this.#then = undefined
+    this.#memory.begin()
     if (draining !== undefined) {
       const least = this.#filling.count > this.#runRecords ? Number.POSITIVE_INFINITY : 2 * accepted
       const pages = this.#putPages(operations, draining, { run: state.runs, from: this.#drainedPages, least })
@@ -134,6 +137,7 @@ export class RecordIndex {
   /** The same with all that is in memory: what the journal is given now makes another of its replay. */
   flush(): WriteOperation[] {
     const operations: WriteOperation[] = []
+    this.#memory.begin()
     let { end, runs } = this.#state
     for (const [run, from] of [[this.#draining, this.#drainedPages] as const, [this.#filling, 0] as const]) {
       if (run === undefined || run.count === 0) continue
@@ -224,7 +228,7 @@ export class RecordIndex {
       const count = run.recordsOfPage(page)
       if (count === 0) continue
       const key = pageKey(this.#lane, run.nameOfPage(page), number)
-      const value = new Uint8Array(count * ACCEPTED_BYTES + CRC_BYTES)
+      const value = this.#memory.take(count * ACCEPTED_BYTES + CRC_BYTES)
       run.writePage(page, value)
       operations.push({ type: 'put', key, value: sealed(key, value) })
       records += count
