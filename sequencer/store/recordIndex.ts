@@ -226,7 +226,6 @@ export class RecordIndex {
     let page = from
     for (let records = 0; page < run.pages && records < least; page++) {
       const count = run.recordsOfPage(page)
-      if (count === 0) continue
       const key = pageKey(this.#lane, run.nameOfPage(page), number)
       const value = this.#memory.take(count * ACCEPTED_BYTES + CRC_BYTES)
       run.writePage(page, value)

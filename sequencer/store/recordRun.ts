@@ -60,7 +60,7 @@ export class RecordRun {
   // Pages in the order in which they came up, found by an open hash table of page + 1.
   #periods = new Uint32Array(FIRST_CAPACITY)
   #groups = new Uint32Array(FIRST_CAPACITY)
-  /** Its newest record, + 1; 0 when what it had was taken back. */
+  /** Its newest record, + 1. */
   #newest = new Uint32Array(FIRST_CAPACITY)
   #recordsOfPage = new Uint32Array(FIRST_CAPACITY)
   #pages = 0
@@ -99,8 +99,14 @@ export class RecordRun {
       const index = --this.#count
       const page = this.#pageOfRecord[index]!
       this.#newest[page] = this.#before[index]!
-      this.#recordsOfPage[page]!--
+      if (--this.#recordsOfPage[page]! === 0) this.#dropNewestPage()
     }
+  }
+
+  /** No page came up after one whose first record is taken back, so that nothing in the table stands where it does because of it. */
+  #dropNewestPage(): void {
+    const page = --this.#pages
+    this.#table[this.#slotOf(this.#periods[page]!, this.#groups[page]!)] = 0
   }
 
   clear(): void {
