@@ -87,7 +87,9 @@ function threadOf({ nodes }: CpuProfile): string {
   const files = nodes.map(({ callFrame }) => ownPath(callFrame.url)).filter((path) => path !== undefined)
   const worker = files.find((path) => path.endsWith('Worker.ts'))
   if (worker !== undefined) return `worker ${worker}`
-  return files.includes('bench/child.ts') ? 'main thread' : `main thread of ${files[0] ?? 'another process'}`
+  return files.includes('bench/child.ts')
+    ? 'main thread'
+    : `main thread of ${files.find((path) => path.startsWith('cli/')) ?? files[0] ?? 'another process'}`
 }
 
 /** Own files by their path, packages and Node's modules as a whole, V8's own by their names. */
