@@ -70,7 +70,7 @@ export class BrokerLink {
   #isClosed = false
   /** We cut it ourselves. */
   #isDropped = false
-  /** Counts connections: an acknowledgement belongs to the one that its message came by. */
+  /** Counts connections and their ends. */
   #connection = 0
   #periodMs = FIRST_RECONNECT_MS
   #goodTimer: NodeJS.Timeout | undefined
@@ -307,12 +307,11 @@ export class BrokerLink {
       done(new StaleAcknowledgement())
       return
     }
-    const connection = this.#connection
-    const acknowledge = (): void => {
-      // The same message id may be another message's on the next connection.
-      if (connection === this.#connection && !this.#isClosed) done(0)
-      else done(new StaleAcknowledgement())
-    }
+    const { stream } = this.#client
+    // The same message id may be another message's on the next connection, or nobody's: a broker that has lost the session cuts who acknowledges
+    // it. What mqtt.js is told to acknowledge while there is no connection it sends on the next.
+    const isItsOwn = (): boolean => this.#client.connected && stream === this.#client.stream && !this.#isClosed
+    const acknowledge = (): void => done(isItsOwn() ? 0 : new StaleAcknowledgement())
     let taken: void | Promise<void>
     try {
       taken = this.#settings.onMessage(topic, payload)
@@ -329,7 +328,7 @@ export class BrokerLink {
         return
       }
       this.#settings.log.error({ err: error, topic }, 'a message could not be taken: the broker keeps it')
-      if (connection === this.#connection) this.drop()
+      if (isItsOwn()) this.drop()
       done(new StaleAcknowledgement())
     })
   }
