@@ -25,6 +25,8 @@ export interface MqttEvseSettings {
   readonly telemetryHz?: number
   /** For the answers to one sending, milliseconds; then it is sent again. Default 3 000. */
   readonly timeoutMs?: number
+  /** Of records; default 2. */
+  readonly recordsQos?: 1 | 2
   readonly now?: () => number
   readonly log: Logger
 }
@@ -136,7 +138,7 @@ export class MqttEvse {
 
   restore(): void {
     if (this.#agent !== undefined || this.#stopping.signal.aborted) return
-    const { broker, name, lane, receipts, log, now, timeoutMs = 3_000 } = this.#settings
+    const { broker, name, lane, receipts, log, now, recordsQos, timeoutMs = 3_000 } = this.#settings
     const settings: MqttAgentSettings = {
       broker: { ...broker, username: broker.username ?? name },
       address: { lane, evse: name },
@@ -145,6 +147,7 @@ export class MqttEvse {
       timeoutMs,
       controls: this.#controls(),
       onError: (error) => this.#errors.push(error),
+      ...(recordsQos && { recordsQos }),
       ...(now && { now }),
       log,
     }

@@ -114,7 +114,7 @@ export async function openSite(settings: {
 export function openEvse(
   slot: number,
   broker: BrokerConfig,
-  options: { telemetryHz?: number; timeoutMs?: number } = {},
+  options: { telemetryHz?: number; timeoutMs?: number; recordsQos?: 1 | 2 } = {},
 ): MqttEvse {
   return new MqttEvse({
     broker,
