@@ -1,10 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { erc20Abi } from 'viem'
 import { dollars } from '../bridge/money.ts'
 import { beaconSource, beaconConfigSchema } from '../l1/derive/beacon.ts'
-import { contractsOf } from '../l1/operate/deployment.ts'
 import type { L1Account } from '../l1/client.ts'
 import { Scheme } from '../protocol/scheme.ts'
 import type { LogLevel } from '../runtime/log.ts'
@@ -15,17 +11,16 @@ import type { PlainCredits } from './independent/independentSettlement.ts'
 import { addCosts, readL1Costs } from './l1Costs.ts'
 import { LaneApi } from './laneApi.ts'
 import { type LaneShare, shareOut } from './laneShares.ts'
-import { startL1Node } from './l1Node.ts'
 import { mergePayouts, type Payout, payEverybody } from './payout.ts'
 import { type PlayedLane, playScenario } from './play.ts'
-import { PricePublisher } from './pricePublisher.ts'
 import { type Scenario, scenarioDischarges } from './scenario.ts'
 import { grouped, type Screen } from './screen.ts'
 import { startDevnetProver, startDevnetSequencer } from './services.ts'
+import { type Population, startWorld } from './startWorld.ts'
 import { mergeTallies, newTally, openGateways } from './submitting.ts'
 import { printSummary, type RunFigures } from './summary.ts'
+import { temporaryFolder } from './temporaryFolder.ts'
 import { differences } from './verdict.ts'
-import { addLane, buildWorld, WORLD_LEAD_SECONDS } from './world.ts'
 
 export interface DevnetOptions {
   readonly seed: string
@@ -49,56 +44,31 @@ const DOLLAR_MICRO = 1_000_000n
 export async function runDevnet(options: DevnetOptions): Promise<readonly string[]> {
   const { scenario, screen, signal, seed, independent } = options
   await using cleanup = new AsyncDisposableStack()
-  const folder = temporaryFolder(cleanup)
+  const folder = temporaryFolder('backfeed-devnet-', cleanup)
   screen.heading(`Devnet: ${scenario.title}`)
 
   const accounts = devnetAccounts(seed, scenario.cars.length)
   const shares = shareOut(scenario)
-  const node = cleanup.use(await startL1Node({ startSeconds: scenario.startSeconds - WORLD_LEAD_SECONDS }))
-  screen.event(`L1 node at ${node.url}, its clock at ${new Date(node.nowMs()).toISOString()}`)
   const onProgress = (what: string): void => {
     signal.throwIfAborted()
     screen.event(what)
   }
-  const [first, ...others] = shares.map((share) => ({
-    node,
-    accounts: {
-      ...accounts,
-      owners: accounts.owners.slice(share.firstCar, share.firstCar + share.scenario.cars.length),
-    },
+  const populationOf = (share: LaneShare): Population => ({
     scenario: share.scenario,
     signers: share.scenario.evses.map((_, index) =>
       share.scheme === Scheme.BLS ? seededBlsSigner(seed, index) : seededEvseSigner(seed, index),
     ),
+    owners: accounts.owners.slice(share.firstCar, share.firstCar + share.scenario.cars.length),
     fundingMicro: roundedUp(owedIn(share, independent)) + SPARE_MICRO,
-    onProgress,
-  }))
-  const populated = [first!, ...others]
-  const world = await buildWorld(first!)
-  const laneIds = [world.lane]
-  for (const options of others) laneIds.push(await addLane(options, world))
-  const fundedMicro = populated.reduce((sum, { fundingMicro }) => sum + fundingMicro, 0n)
-  screen.event(`${laneIds.length === 1 ? 'the lane is' : 'the lanes are'} funded with $${dollars(fundedMicro)}`)
-  const publisher = new PricePublisher({
-    caller: { client: node.client, account: accounts.publisher },
-    tariff: world.deployment.tariff,
-    zone: world.zone,
-    prices: scenario.prices,
   })
-  await publisher.publishBefore(scenario.startSeconds)
-  // Everything is in force before anything is measured.
-  await node.moveTo(scenario.startSeconds - 1)
+  const [first, ...others] = shares.map(populationOf)
+  const populations = [first!, ...others] as const
+  const world = await startWorld({ accounts, populations, onProgress }, cleanup)
+  const { node, contracts, publisher } = world
+  const fundedMicro = populations.reduce((sum, { fundingMicro }) => sum + fundingMicro, 0n)
+  screen.event(`${populations.length === 1 ? 'the lane is' : 'the lanes are'} funded with $${dollars(fundedMicro)}`)
 
-  const contracts = contractsOf(world.deployment)
-  const services = {
-    node,
-    contracts,
-    lanes: laneIds,
-    accounts,
-    folder,
-    data: options.data,
-    logLevel: options.logLevel,
-  }
+  const services = { ...world, folder, data: options.data, logLevel: options.logLevel }
   const sequencer = cleanup.use(await startDevnetSequencer(services))
   screen.event(`sequencer at ${sequencer.url} and ${sequencer.multiaddrs[0]}`)
   const prover = cleanup.use(await startDevnetProver(services))
@@ -109,8 +79,8 @@ export async function runDevnet(options: DevnetOptions): Promise<readonly string
   const laneOperator = accounts.laneOperator.address
   const chainId = BigInt(node.client.chain.id)
   const lanes: (PlayedLane & { id: number; firstCar: number; owners: readonly L1Account[] })[] = []
-  for (const [i, id] of laneIds.entries()) {
-    const { signers, accounts: theirs } = populated[i]!
+  for (const [i, id] of world.lanes.entries()) {
+    const { signers, owners } = populations[i]!
     const { scenario: own, firstCar } = shares[i]!
     const tally = newTally()
     const fleet = new Fleet({ signers, evses: own.evses, chainId, rollup: contracts.rollup, lane: id })
@@ -132,7 +102,7 @@ export async function runDevnet(options: DevnetOptions): Promise<readonly string
     lanes.push({
       id,
       firstCar,
-      owners: theirs.owners,
+      owners,
       name: `lane ${id}, ${fleet.layout.name}`,
       scenario: own,
       api: new LaneApi(sequencer.url, id),
@@ -169,7 +139,7 @@ export async function runDevnet(options: DevnetOptions): Promise<readonly string
     payouts.push({ payout, firstCar })
   }
   const payout = mergePayouts(payouts)
-  const costs = addCosts(await Promise.all(laneIds.map((lane) => readL1Costs(node.client, contracts, lane))))
+  const costs = addCosts(await Promise.all(world.lanes.map((lane) => readL1Costs(node.client, contracts, lane))))
   const escrowMicro = await node.client.readContract({
     address: contracts.token,
     abi: erc20Abi,
@@ -208,18 +178,6 @@ function figures(parts: {
 }): RunFigures {
   const { options, ...rest } = parts
   return { ...rest, independent: options.independent, scenario: options.scenario }
-}
-
-/** Goes when the run ends, and also when the process is made to end before that. */
-function temporaryFolder(cleanup: AsyncDisposableStack): string {
-  const folder = mkdtempSync(join(tmpdir(), 'backfeed-devnet-'))
-  const remove = (): void => rmSync(folder, { recursive: true, force: true })
-  process.once('exit', remove)
-  cleanup.defer(() => {
-    process.off('exit', remove)
-    remove()
-  })
-  return folder
 }
 
 function owedIn({ firstCar, scenario }: LaneShare, { creditedMicro }: PlainCredits): bigint {

@@ -1,18 +1,14 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { devnetAccounts } from '../../devnet/accounts.ts'
 import { GatewayProcess } from '../../devnet/evening/gatewayProcess.ts'
 import { GatewayView } from '../../devnet/evening/gatewayView.ts'
 import { seededEvseSigner } from '../../devnet/evseSigner.ts'
 import { freePort } from '../../devnet/freePort.ts'
-import { startL1Node } from '../../devnet/l1Node.ts'
-import { PricePublisher } from '../../devnet/pricePublisher.ts'
 import type { Scenario } from '../../devnet/scenario.ts'
 import { startDevnetSequencer } from '../../devnet/services.ts'
+import { startWorld } from '../../devnet/startWorld.ts'
+import { temporaryFolder } from '../../devnet/temporaryFolder.ts'
 import { devnetTariff, incentiveBpsOf } from '../../devnet/terms.ts'
-import { buildWorld, WORLD_LEAD_SECONDS } from '../../devnet/world.ts'
-import { contractsOf } from '../../l1/operate/deployment.ts'
 import { PERIOD_SECONDS } from '../../protocol/limits.ts'
 import { type BenchBroker, startBenchBroker } from './broker.ts'
 import { evseName, STATION_PASSWORD, stationName, tokenOf, writeSiteFiles } from './siteFiles.ts'
@@ -44,53 +40,23 @@ const BLOCK_MS = 1_000
 
 export async function openSite({ evses, watched }: { evses: number; watched: number }): Promise<Site> {
   await using opened = new AsyncDisposableStack()
-  const folder = mkdtempSync(join(tmpdir(), 'backfeed-bench-'))
-  const remove = (): void => rmSync(folder, { recursive: true, force: true })
-  process.once('exit', remove)
-  opened.defer(() => {
-    process.off('exit', remove)
-    remove()
-  })
+  const folder = temporaryFolder('backfeed-bench-', opened)
   const scenario = scenarioOf(evses)
   const accounts = devnetAccounts(SEED, evses)
-  const node = opened.use(await startL1Node({ startSeconds: scenario.startSeconds - WORLD_LEAD_SECONDS }))
   const signers = scenario.evses.map((_, index) => seededEvseSigner(SEED, index))
-  const world = await buildWorld({
-    node,
-    accounts,
-    scenario,
-    signers,
-    fundingMicro: FUNDING_MICRO,
-    onProgress: () => {},
-  })
-  const publisher = new PricePublisher({
-    caller: { client: node.client, account: accounts.publisher },
-    tariff: world.deployment.tariff,
-    zone: world.zone,
-    prices: scenario.prices,
-  })
-  await publisher.publishBefore(scenario.startSeconds)
+  const population = { scenario, signers, owners: accounts.owners, fundingMicro: FUNDING_MICRO }
+  const world = await startWorld({ accounts, populations: [population], onProgress: () => {} }, opened)
+  const { node, contracts } = world
+  const [lane] = world.lanes
   await node.moveTo(Math.floor(Date.now() / 1_000))
-
-  const contracts = contractsOf(world.deployment)
-  const sequencer = opened.use(
-    await startDevnetSequencer({
-      node,
-      contracts,
-      lanes: [world.lane],
-      accounts,
-      folder,
-      data: 'blob',
-      logLevel: 'error',
-    }),
-  )
+  const sequencer = opened.use(await startDevnetSequencer({ ...world, folder, data: 'blob', logLevel: 'error' }))
   const broker = opened.use(await startBenchBroker(folder))
   const utility = opened.use(await startUtility(WANTED_W))
   const [ocppPort, httpPort] = [await freePort(), await freePort()]
   const configPath = await writeSiteFiles({
     folder,
     seed: SEED,
-    lane: world.lane,
+    lane,
     evses,
     watched,
     rpcUrl: node.url,
@@ -123,7 +89,7 @@ export async function openSite({ evses, watched }: { evses: number; watched: num
     view,
     metricsUrl: `${url}/metrics`,
     broker,
-    lane: world.lane,
+    lane,
     stations: { url: `ws://127.0.0.1:${ocppPort}`, stations, password: STATION_PASSWORD },
     watched: Array.from({ length: watched }, (_, i) => evseName(i)),
     signal: stopping.signal,

@@ -1,22 +1,18 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { dollars } from '../../bridge/money.ts'
 import { ReceiptVerifier } from '../../client/receiptVerifier.ts'
 import { beaconConfigSchema, beaconSource } from '../../l1/derive/beacon.ts'
-import { contractsOf } from '../../l1/operate/deployment.ts'
 import type { LogLevel } from '../../runtime/log.ts'
 import { createLogger } from '../../runtime/log.ts'
 import { devnetAccounts } from '../accounts.ts'
 import { startDevnetBroker } from '../broker.ts'
 import { seededEvseSigner } from '../evseSigner.ts'
 import { freePort } from '../freePort.ts'
-import { startL1Node } from '../l1Node.ts'
 import { payEverybody } from '../payout.ts'
-import { PricePublisher } from '../pricePublisher.ts'
 import { grouped, type Screen } from '../screen.ts'
 import { startDevnetSequencer } from '../services.ts'
-import { buildWorld, WORLD_LEAD_SECONDS } from '../world.ts'
+import { startWorld } from '../startWorld.ts'
+import { temporaryFolder } from '../temporaryFolder.ts'
 import { openChargers } from './chargers.ts'
 import { planDisturbances } from './disturbances.ts'
 import { writeGatewayFiles } from './gatewayFiles.ts'
@@ -53,13 +49,7 @@ export function eveningCommand({ seed, ocppEvses, mqttEvses, periods, kills, bro
 export async function runEvening(options: EveningOptions): Promise<readonly string[]> {
   const { screen, signal, seed, kills, brokerRestarts } = options
   await using cleanup = new AsyncDisposableStack()
-  const folder = mkdtempSync(join(tmpdir(), 'backfeed-evening-'))
-  const remove = (): void => rmSync(folder, { recursive: true, force: true })
-  process.once('exit', remove)
-  cleanup.defer(() => {
-    process.off('exit', remove)
-    remove()
-  })
+  const folder = temporaryFolder('backfeed-evening-', cleanup)
   const plan = eveningPlan(options)
   const { scenario, sessions } = plan
   const minutes = (scenario.steps.at(-1)!.untilSeconds - scenario.startSeconds) / SECONDS_A_MINUTE
@@ -68,43 +58,24 @@ export async function runEvening(options: EveningOptions): Promise<readonly stri
   screen.line(`  again by: ${eveningCommand(options)}`)
 
   const accounts = devnetAccounts(seed, scenario.cars.length)
-  const node = cleanup.use(await startL1Node({ startSeconds: scenario.startSeconds - WORLD_LEAD_SECONDS }))
-  screen.event(`L1 node at ${node.url}, its clock at ${new Date(node.nowMs()).toISOString()}`)
   const onProgress = (what: string): void => {
     signal.throwIfAborted()
     screen.event(what)
   }
   const signers = scenario.evses.map((_, index) => seededEvseSigner(seed, index))
   const fundingMicro = mostMicro(plan, sessions) + SPARE_MICRO
-  const world = await buildWorld({ node, accounts, scenario, signers, fundingMicro, onProgress })
-  const publisher = new PricePublisher({
-    caller: { client: node.client, account: accounts.publisher },
-    tariff: world.deployment.tariff,
-    zone: world.zone,
-    prices: scenario.prices,
-  })
-  await publisher.publishBefore(scenario.startSeconds)
-  await node.moveTo(scenario.startSeconds - 1)
-
-  const contracts = contractsOf(world.deployment)
+  const population = { scenario, signers, owners: accounts.owners, fundingMicro }
+  const world = await startWorld({ accounts, populations: [population], onProgress }, cleanup)
+  const { node, contracts, publisher } = world
+  const [lane] = world.lanes
   const { logLevel } = options
-  const sequencer = cleanup.use(
-    await startDevnetSequencer({
-      node,
-      contracts,
-      lanes: [world.lane],
-      accounts,
-      folder,
-      data: 'blob',
-      logLevel,
-    }),
-  )
+  const sequencer = cleanup.use(await startDevnetSequencer({ ...world, folder, data: 'blob', logLevel }))
   const broker = cleanup.use(await startDevnetBroker())
   const [ocppPort, httpPort] = [await freePort(), await freePort()]
   const configPath = writeGatewayFiles({
     folder,
     plan,
-    lane: world.lane,
+    lane,
     rpcUrl: node.url,
     contracts,
     sequencers: [sequencer.url, sequencer.multiaddrs[0]!],
@@ -123,14 +94,14 @@ export async function runEvening(options: EveningOptions): Promise<readonly stri
   const receipts = new ReceiptVerifier({
     chainId: BigInt(node.client.chain.id),
     rollup: contracts.rollup,
-    operatorOf: (lane) => (lane === world.lane ? accounts.laneOperator.address : undefined),
+    operatorOf: (of) => (of === lane ? accounts.laneOperator.address : undefined),
     now: () => Math.floor(node.nowMs() / 1_000),
   })
   const log = createLogger({ service: 'chargers', level: logLevel, destination: process.stderr })
   const chargers = cleanup.use(
     openChargers({
       plan,
-      lane: world.lane,
+      lane,
       chainId: BigInt(node.client.chain.id),
       rollup: contracts.rollup,
       ocppUrl: `ws://127.0.0.1:${ocppPort}`,
@@ -152,7 +123,7 @@ export async function runEvening(options: EveningOptions): Promise<readonly stri
     node,
     publisher,
     sequencer,
-    lane: world.lane,
+    lane,
     screen,
     signal,
   })
@@ -165,7 +136,7 @@ export async function runEvening(options: EveningOptions): Promise<readonly stri
 
   screen.heading('What L1 says')
   const blobs = { sources: [beaconSource(beaconConfigSchema.parse({ url: node.url, blockId: 'number' }))] }
-  const settings = { client: node.client, contracts, lane: world.lane, blobs, signal }
+  const settings = { client: node.client, contracts, lane, blobs, signal }
   const onL1 = await readLaneOnL1(settings)
   const payout = await payEverybody({
     ...settings,
