@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { unsettled } from '../devnet/evening/gatewayView.ts'
+import { unsettled } from '../devnet/gateway/gatewayView.ts'
 import { pause } from '../runtime/wait.ts'
 import { type Benchmark, type BenchOptions, type BenchResult, medians, quantile } from './benchmark.ts'
 import type { BareCalls } from './gateway/bareProcess.ts'

@@ -15,9 +15,9 @@ import { startWorld } from '../startWorld.ts'
 import { temporaryFolder } from '../temporaryFolder.ts'
 import { openChargers } from './chargers.ts'
 import { planDisturbances } from './disturbances.ts'
-import { writeGatewayFiles } from './gatewayFiles.ts'
-import { GatewayProcess } from './gatewayProcess.ts'
-import { GatewayView } from './gatewayView.ts'
+import { writeEveningFiles } from './eveningFiles.ts'
+import { GatewayProcess } from '../gateway/gatewayProcess.ts'
+import { GatewayView } from '../gateway/gatewayView.ts'
 import { readLaneOnL1 } from './onL1.ts'
 import { type EveningSize, eveningPlan } from './plan.ts'
 import { playEvening } from './play.ts'
@@ -72,7 +72,7 @@ export async function runEvening(options: EveningOptions): Promise<readonly stri
   const sequencer = cleanup.use(await startDevnetSequencer({ ...world, folder, data: 'blob', logLevel }))
   const broker = cleanup.use(await startDevnetBroker())
   const [ocppPort, httpPort] = [await freePort(), await freePort()]
-  const configPath = writeGatewayFiles({
+  const configPath = writeEveningFiles({
     folder,
     plan,
     lane,

@@ -8,8 +8,8 @@ import type { PricePublisher } from '../pricePublisher.ts'
 import { grouped, type Screen } from '../screen.ts'
 import type { EveningCharger } from './charger.ts'
 import type { Disturbance, Disturbances } from './disturbances.ts'
-import type { GatewayProcess } from './gatewayProcess.ts'
-import { type GatewayView, gatewaySeconds, unsettled } from './gatewayView.ts'
+import type { GatewayProcess } from '../gateway/gatewayProcess.ts'
+import { type GatewayView, gatewaySeconds, unsettled } from '../gateway/gatewayView.ts'
 import type { EveningPlan } from './plan.ts'
 
 export interface EveningPlay {
