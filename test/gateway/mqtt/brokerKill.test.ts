@@ -20,7 +20,7 @@ const KILLS = Number(process.env.KILLS ?? (byNight === false ? 25 : 4))
 const EVSES = 4
 /** Mosquitto writes its sessions this often, in the midst of which it may die too, and comes back with what was true then. */
 const AUTOSAVE = 'autosave_interval 1'
-const PROGRAM = fileURLToPath(new URL('brokerProcess.ts', import.meta.url))
+const PROGRAM = fileURLToPath(new URL('./brokerProcess.ts', import.meta.url))
 
 interface Mortal {
   readonly gateway: BrokerConfig
