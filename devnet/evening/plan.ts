@@ -1,8 +1,8 @@
 import { INTERVAL_SECONDS, PERIOD_SECONDS } from '../../protocol/limits.ts'
-import type { FleetCar, FleetEvse, PriceRun, Scenario } from '../scenario.ts'
+import type { FleetCar, FleetEvse, Scenario } from '../scenario.ts'
 import { seededInt } from '../seed.ts'
-import { SEEDED_START_SECONDS } from '../seededScenario.ts'
-import { devnetTariff, incentiveBpsOf } from '../terms.ts'
+import { SEEDED_START_SECONDS, seededFleet, seededLabel, seededPrices } from '../seededFleet.ts'
+import { devnetTariff } from '../terms.ts'
 
 export interface EveningSize {
   readonly seed: string
@@ -43,9 +43,8 @@ export interface EveningPlan {
 }
 
 const SAMPLE_SECONDS = 60
-const RATED_W = [7_400, 11_000, 22_000] as const
 const CAPACITIES_WH = [58_000, 77_000, 100_000] as const
-/** $ 10^-9/Wh of the quarter hours; every one has an event, since whatever is metered must be credited. */
+/** $ 10^-9/Wh; every one has an event, since whatever is metered must be credited. */
 const PRICES_NANO = [180_000, 210_000, 260_000, 320_000, 410_000, 480_000, 520_000, 390_000] as const
 const FIRST_SOC_BP = 9_600
 
@@ -53,18 +52,7 @@ const FIRST_SOC_BP = 9_600
 export function eveningPlan(size: EveningSize): EveningPlan {
   const { seed, ocppEvses, mqttEvses, periods } = size
   const count = ocppEvses + mqttEvses
-  const pick = <T>(what: string, index: number, list: readonly T[]): T =>
-    list[seededInt(seed, what, index, { least: 0, count: list.length })]!
-  const evses: FleetEvse[] = Array.from({ length: count }, (_, index) => ({
-    ratedW: pick('evening-rated', index, RATED_W),
-    lat: seededInt(seed, 'evening-lat', index, { least: 525_000_000, count: 200_000 }),
-    lon: seededInt(seed, 'evening-lon', index, { least: 134_000_000, count: 200_000 }),
-    radiusM: 50,
-  }))
-  const cars: FleetCar[] = Array.from({ length: count }, (_, index) => ({
-    incentiveBps: incentiveBpsOf(index),
-    capacityWh: pick('evening-capacity', index, CAPACITIES_WH),
-  }))
+  const { evses, cars } = seededFleet({ seed, series: 'evening-', count, capacitiesWh: CAPACITIES_WH })
   const endSeconds = SEEDED_START_SECONDS + periods * PERIOD_SECONDS
   const scenario: Scenario = {
     title: `an evening of ${ocppEvses} OCPP and ${mqttEvses} MQTT chargers, ${periods * 15} minutes, seed ${seed}`,
@@ -72,10 +60,10 @@ export function eveningPlan(size: EveningSize): EveningPlan {
     evses,
     cars,
     tariff: devnetTariff,
-    prices: prices(periods),
+    prices: seededPrices(periods, PRICES_NANO),
     steps: Array.from({ length: periods }, (_, index) => {
       const untilSeconds = SEEDED_START_SECONDS + (index + 1) * PERIOD_SECONDS
-      return { label: new Date(untilSeconds * 1000).toISOString().slice(11, 16), untilSeconds, discharges: [] }
+      return { label: seededLabel(untilSeconds), untilSeconds, discharges: [] }
     }),
   }
   const sessions = evses.flatMap((evse, index) => sessionsOf({ seed, index, evse, cars, endSeconds }))
@@ -129,13 +117,4 @@ function sessionsOf(parts: {
     }
     return { evse: index, contract, transaction: `evening-${index}-${stay}`, readings }
   })
-}
-
-function prices(periods: number): PriceRun[] {
-  const first = SEEDED_START_SECONDS / PERIOD_SECONDS
-  const runs: PriceRun[] = []
-  for (let from = 0; from < periods; from += PRICES_NANO.length) {
-    runs.push({ firstPeriod: first + from, nano: PRICES_NANO.slice(0, Math.min(PRICES_NANO.length, periods - from)) })
-  }
-  return runs
 }
