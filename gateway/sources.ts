@@ -66,9 +66,21 @@ export function openSources(
       throw invalid(`${evse.name} has a guard, and neither [ocpp] nor [mqtt] is there to command it`)
     return source.commands
   }
-  const control: Control = openControl(config.control, { evses: fleet.evses, portOf, now, monotonicMs, metrics, log })
+  const control: Control = openControl(config.control, {
+    configured: tables.evses,
+    portOf,
+    now,
+    monotonicMs,
+    metrics,
+    log,
+  })
+  for (const evse of fleet.evses) control.admit(evse)
+  fleet.onRegistered((evse) => control.admit(evse))
 
-  const modbus = config.modbus && openModbus(config.modbus, { ...common, onTelemetry: telemetry, noteTemperature })
+  const names = new Set(tables.evses.map(({ name }) => name))
+  const isConfigured = (name: string): boolean => names.has(name)
+  const modbus =
+    config.modbus && openModbus(config.modbus, { ...common, isConfigured, onTelemetry: telemetry, noteTemperature })
   const grid =
     config.grid &&
     openGrid(config.grid, {

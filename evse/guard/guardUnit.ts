@@ -56,6 +56,10 @@ export class GuardUnit {
     return this.#settings.rules
   }
 
+  get port(): CommandPort {
+    return this.#settings.port
+  }
+
   get wakeAtMs(): number {
     return this.#wakeAtMs
   }

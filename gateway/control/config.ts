@@ -49,7 +49,7 @@ export type ControlConfig = Readonly<z.infer<typeof controlConfigSchema>>
  * The limits of one EVSE: its own over its source's over everybody's.
  * @throws BackfeedError CONFIG_INVALID
  */
-export function guardConfigOf(config: ControlConfig, evse: EdgeEvse): GuardConfig {
+export function guardConfigOf(config: ControlConfig, evse: Pick<EdgeEvse, 'name' | 'telemetry'>): GuardConfig {
   const bySource = evse.telemetry === 'none' ? undefined : config.bySource[evse.telemetry]
   const own = config.evses[evse.name]
   if (evse.telemetry === 'ocpp' && !setsStaleMs(bySource) && !setsStaleMs(own)) {

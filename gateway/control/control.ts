@@ -1,6 +1,6 @@
 import type { CommandPort } from '../../evse/guard/commandPort.ts'
 import { FLAGS, type FlagCode } from '../../evse/guard/flags.ts'
-import { guardRules } from '../../evse/guard/guardConfig.ts'
+import { type GuardConfig, guardRules } from '../../evse/guard/guardConfig.ts'
 import type { ModeKind } from '../../evse/guard/guardState.ts'
 import type { TelemetrySink } from '../../evse/guard/telemetry.ts'
 import { BackfeedError } from '../../runtime/errors.ts'
@@ -17,7 +17,8 @@ import { type GuardMetrics, guardMetrics } from '../../evse/guard/guardMetrics.t
 import { WakeWheel } from './wakeWheel.ts'
 
 export interface ControlDeps {
-  readonly evses: readonly EdgeEvse[]
+  /** All that the configuration names, on L1 already or not. */
+  readonly configured: readonly Pick<EdgeEvse, 'name' | 'telemetry'>[]
   /** How an EVSE is told what to do. */
   readonly portOf: (evse: EdgeEvse) => CommandPort
   /** Milliseconds since the Unix epoch: demands end by it. */
@@ -38,8 +39,10 @@ export interface ControlledEvse {
   readonly flags: readonly FlagCode[]
 }
 
-/** Guards of all EVSEs whose telemetry comes to the gateway. To be started after what commands go through, and so stopped before it. */
+/** Guards of the EVSEs whose telemetry comes to the gateway. To be started after what commands go through, and so stopped before it. */
 export interface Control extends Component, ReportsStatus, DescribesEvses {
+  /** An EVSE is on L1: from now on it has a guard, if the configuration wants one. Again, and after the end: nothing. */
+  admit(evse: EdgeEvse): void
   readonly onTelemetry: TelemetrySink
   readonly onDemand: DemandSink
   /** The source of an EVSE's telemetry is gone: a socket closed, a last will. */
@@ -71,12 +74,15 @@ class GuardedFleet implements Control {
   readonly #config: ControlConfig
   readonly #deps: ControlDeps
   readonly #metrics: GuardMetrics
+  /** Of every EVSE that is to have a guard. */
+  readonly #limits: ReadonlyMap<string, GuardConfig>
   readonly #units: GuardUnit[] = []
   readonly #byName = new Map<string, GuardUnit>()
   readonly #wheel: WakeWheel
   readonly #book = new DemandBook()
   readonly #demands = new Map<GuardUnit, { watts: number; untilMs: number }>()
   #timer: NodeJS.Timeout | undefined
+  #phase: 'READY' | 'RUNNING' | 'OVER' = 'READY'
   #tickedMs: number
   #sweptMs: number
 
@@ -87,23 +93,10 @@ class GuardedFleet implements Control {
     const nowMs = deps.monotonicMs()
     this.#tickedMs = nowMs
     this.#sweptMs = nowMs
-    const guarded = deps.evses.filter((evse) => evse.telemetry !== 'none')
+    const guarded = deps.configured.filter(({ telemetry }) => telemetry !== 'none')
+    this.#limits = new Map(guarded.map((evse) => [evse.name, guardConfigOf(config, evse)]))
     this.#wheel = new WakeWheel({ count: guarded.length, slotMs: config.tickMs, slots: WHEEL_SLOTS, nowMs })
-    guarded.forEach((evse, index) => {
-      const unit = new GuardUnit({
-        evse: evse.name,
-        rules: guardRules(guardConfigOf(config, evse), evse.ratedW),
-        port: deps.portOf(evse),
-        commandTimeoutMs: config.commandTimeoutMs,
-        monotonicMs: deps.monotonicMs,
-        metrics: this.#metrics,
-        log: deps.log,
-        wake: (atMs) => this.#wheel.schedule(index, atMs),
-      })
-      this.#units.push(unit)
-      this.#byName.set(evse.name, unit)
-    })
-    const strangers = Object.keys(config.evses).filter((name) => !this.#byName.has(name))
+    const strangers = Object.keys(config.evses).filter((name) => !this.#limits.has(name))
     if (strangers.length > 0) {
       throw new BackfeedError(
         'CONFIG_INVALID',
@@ -112,7 +105,31 @@ class GuardedFleet implements Control {
     }
   }
 
+  admit(evse: EdgeEvse): void {
+    const limits = this.#limits.get(evse.name)
+    if (limits === undefined || this.#byName.has(evse.name) || this.#phase === 'OVER') return
+    const { portOf, monotonicMs, log } = this.#deps
+    const index = this.#units.length
+    const unit = new GuardUnit({
+      evse: evse.name,
+      rules: guardRules(limits, evse.ratedW),
+      port: portOf(evse),
+      commandTimeoutMs: this.#config.commandTimeoutMs,
+      monotonicMs,
+      metrics: this.#metrics,
+      log,
+      wake: (atMs) => this.#wheel.schedule(index, atMs),
+    })
+    this.#units.push(unit)
+    this.#byName.set(evse.name, unit)
+    if (this.#phase === 'READY') return
+    log.info({ evse: evse.name }, `${evse.name} is on L1 now: its guard begins`)
+    unit.put({ kind: 'TICK' })
+    this.#putDemand(unit)
+  }
+
   start(): void {
+    this.#phase = 'RUNNING'
     this.#tickedMs = this.#deps.monotonicMs()
     // The first step tells every EVSE to pause: nobody knows what it was told before.
     for (const unit of this.#units) unit.put({ kind: 'TICK' })
@@ -120,6 +137,7 @@ class GuardedFleet implements Control {
   }
 
   async stop(): Promise<void> {
+    this.#phase = 'OVER'
     clearInterval(this.#timer)
     if (this.#config.pauseOnStop) await this.#pauseAll()
     for (const unit of this.#units) unit.close()
@@ -142,15 +160,17 @@ class GuardedFleet implements Control {
 
   readonly onDemand: DemandSink = (demand) => {
     const nowMs = this.#deps.now()
-    if (demand.evse !== undefined && !this.#byName.has(demand.evse)) {
+    if (demand.evse !== undefined && !this.#limits.has(demand.evse)) {
       this.#metrics.unknown.inc()
       this.#deps.log.warn({ ...demand }, 'a demand for an EVSE that has no guard')
       return
     }
     this.#deps.log.info({ ...demand }, 'demand')
     this.#book.take(demand, nowMs)
-    if (demand.evse === undefined) for (const unit of this.#units) this.#putDemand(unit)
-    else this.#putDemand(this.#byName.get(demand.evse)!)
+    // One that is not on L1 yet is told when it is.
+    for (const unit of demand.evse === undefined ? this.#units : [this.#byName.get(demand.evse)]) {
+      if (unit !== undefined) this.#putDemand(unit)
+    }
   }
 
   linkLost(name: string): void {
@@ -257,11 +277,10 @@ class GuardedFleet implements Control {
   async #pauseAll(): Promise<void> {
     const discharging = this.#units.filter((unit) => unit.state.limit.watts > 0)
     const signal = AbortSignal.timeout(PAUSE_ON_STOP_MS)
-    const byName = new Map(this.#deps.evses.map((evse) => [evse.name, evse]))
     await Promise.allSettled(
       discharging.map(async (unit) => {
         unit.close()
-        const answer = await this.#deps.portOf(byName.get(unit.evse)!).setLimit(unit.evse, 0, signal)
+        const answer = await unit.port.setLimit(unit.evse, 0, signal)
         if (answer !== 'ACCEPTED') this.#deps.log.warn({ evse: unit.evse, answer }, 'was not paused at the end')
       }),
     )

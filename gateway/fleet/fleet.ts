@@ -50,6 +50,7 @@ export class Fleet implements Directory, Component, ReportsStatus {
   readonly #operators = new Map<number, readonly Address[]>()
   readonly #signerKeys = new Map<string, Uint8Array>()
   readonly #positions = new Map<string, { position: Position; atMs: number }>()
+  #registered: (evse: EdgeEvse) => void = () => {}
   #known = new Map<string, KnownEvse>()
   #head: { readonly timestamp: number; readonly seenAtMs: number } | undefined
   #failures = 0
@@ -108,6 +109,11 @@ export class Fleet implements Directory, Component, ReportsStatus {
 
   get evses(): readonly EdgeEvse[] {
     return [...this.#known.values()].map(({ evse }) => evse)
+  }
+
+  /** Called for every EVSE of the configuration that comes to L1 from now on, once it is known here. */
+  onRegistered(listener: (evse: EdgeEvse) => void): void {
+    this.#registered = listener
   }
 
   evse(name: string): EdgeEvse | undefined {
@@ -247,6 +253,7 @@ export class Fleet implements Directory, Component, ReportsStatus {
   /** An entry that did not change keeps its object: sources may hold on to it. */
   #learn(isRebuilt: boolean): void {
     const known = new Map<string, KnownEvse>()
+    const fresh: EdgeEvse[] = []
     for (const entry of this.#entries.values()) {
       const { rules } = this.#views.get(entry.lane)!
       const before = isRebuilt ? undefined : this.#known.get(entry.name)
@@ -254,9 +261,11 @@ export class Fleet implements Directory, Component, ReportsStatus {
       const now = isSame ? before : knownEvse(entry, rules)
       if (now === undefined) continue
       known.set(entry.name, now)
+      if (!this.#known.has(entry.name)) fresh.push(now.evse)
       if (before !== undefined && !isSame) this.#log.warn({ evse: entry.name, ...now.term }, 'its slot ends')
     }
     this.#known = known
+    for (const evse of fresh) this.#registered(evse)
   }
 
   #contract(entry: ContractEntry | undefined): Contract | undefined {

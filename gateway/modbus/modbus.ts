@@ -1,14 +1,14 @@
 import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
 import type { Component, ComponentContext } from '../../runtime/service.ts'
-import type { Directory } from '../fleet/directory.ts'
 import type { ReportsStatus, SourceStatus } from '../sourceStatus.ts'
 import type { ModbusConfig } from './config.ts'
 import { DevicePoller, type DevicePollerDeps } from './devicePoller.ts'
 import { modbusMetrics } from './metrics.ts'
 
 export interface ModbusDeps extends Omit<DevicePollerDeps, 'metrics'> {
-  readonly directory: Pick<Directory, 'evse'>
+  /** Whether the configuration has an EVSE of this name. */
+  readonly isConfigured: (evse: string) => boolean
   readonly metrics: Metrics
 }
 
@@ -46,12 +46,12 @@ export function openModbus(config: ModbusConfig, deps: ModbusDeps): Component & 
   }
 }
 
-function check(config: ModbusConfig, { directory }: ModbusDeps): void {
+function check(config: ModbusConfig, { isConfigured }: ModbusDeps): void {
   const measuredBy = new Map<string, string>()
   config.devices.forEach((device, deviceIndex) => {
     device.registers.forEach((register, index) => {
       const key = `modbus.devices.${deviceIndex}.registers.${index}.evse`
-      if (directory.evse(register.evse) === undefined) throw invalid(`${key}: no EVSE is named ${register.evse}`)
+      if (!isConfigured(register.evse)) throw invalid(`${key}: no EVSE is named ${register.evse}`)
       // The guard takes the newest of each quantity: two sources of one would hide what the other says.
       const what = `${register.evse} ${register.quantity}`
       const other = measuredBy.get(what)

@@ -170,10 +170,42 @@ test('strangers are counted and change nothing', async () => {
   assert.equal(rig.control.describeEvse('nobody'), undefined)
 })
 
+test('an EVSE that comes to L1 later has its guard from then on, and hears of what was wanted before', async () => {
+  const later = edgeEvse('b', { ratedW: 3_000 })
+  await using rig = startControl({ evses: [edgeEvse('a')], later: [later], config: { ...QUICK, evses: { b: {} } } })
+  rig.control.onDemand({ source: 'operator', evse: 'b', watts: 4_000, ...FOREVER })
+  rig.control.onTelemetry('b', { ...GOOD, atMs: performance.now() })
+  assert.equal(rig.control.evse('b'), undefined)
+  assert.deepEqual(rig.port.wattsOf('b'), [])
+  rig.control.admit(later)
+  rig.control.admit(later)
+  assert.deepEqual(rig.port.wattsOf('b'), [0])
+  assert.equal(rig.control.evse('b')?.demand?.watts, 4_000)
+  assert.equal(rig.control.status().figures.evses, 2)
+  const end = new AbortController()
+  feed(rig, 'b', end.signal)
+  await sent(rig, at('b', 3_000)) // no more than its rated power
+  end.abort()
+  const quietMs = performance.now()
+  await sent(rig, (one) => one.evse === 'b' && one.watts === 0 && one.atMs > quietMs) // it is woken
+})
+
+test('who comes to L1 when the gateway stops is left alone, and who is not in the configuration as well', async () => {
+  const later = edgeEvse('b')
+  const rig = startControl({ evses: [edgeEvse('a')], later: [later] })
+  rig.control.admit(edgeEvse('stranger'))
+  await rig.control.stop?.()
+  rig.control.admit(later)
+  assert.deepEqual(
+    rig.port.sent.map(({ evse }) => evse),
+    ['a'],
+  )
+})
+
 test('limits for an EVSE that has no guard are refused', () => {
   const open = (): unknown =>
     openControl(configOf({ ...QUICK, evses: { b: {} } }), {
-      evses: [edgeEvse('a')],
+      configured: [edgeEvse('a'), edgeEvse('b', { telemetry: 'none' })],
       portOf: () => new NotingPort(),
       now: Date.now,
       monotonicMs: () => performance.now(),

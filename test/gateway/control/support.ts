@@ -88,17 +88,24 @@ export interface Rig extends AsyncDisposable {
 }
 
 /** A running control on the real clock. */
-export function startControl(settings: { evses: readonly EdgeEvse[]; config?: unknown; now?: () => number }): Rig {
+export function startControl(settings: {
+  evses: readonly EdgeEvse[]
+  /** In the configuration, and not on L1 yet. */
+  later?: readonly EdgeEvse[]
+  config?: unknown
+  now?: () => number
+}): Rig {
   const port = new NotingPort()
   const metrics = createMetrics({ service: 'test', process: false })
   const control = openControl(configOf(settings.config ?? QUICK), {
-    evses: settings.evses,
+    configured: [...settings.evses, ...(settings.later ?? [])],
     portOf: () => port,
     now: settings.now ?? Date.now,
     monotonicMs: () => performance.now(),
     metrics,
     log: silentLogger(),
   })
+  for (const evse of settings.evses) control.admit(evse)
   void control.start?.({ signal: new AbortController().signal, fail: () => {} })
   return { control, port, metrics, [Symbol.asyncDispose]: async () => control.stop?.() }
 }

@@ -7,6 +7,8 @@ import { permittedSigner } from '../../../gateway/fleet/permittedSigner.ts'
 import { rollupAbi } from '../../../l1/abi/rollup.ts'
 import { sendCall } from '../../../l1/contractCall.ts'
 import { earliestEnd, endEvse } from '../../../l1/operate/endings.ts'
+import { evseDescriptorsHex, registerEvses, signCertificate } from '../../../l1/operate/registration.ts'
+import { decodeEvseDescriptor } from '../../../protocol/descriptor.ts'
 import { recordDomain, recordMessage } from '../../../protocol/domain.ts'
 import { INTERVAL_SECONDS } from '../../../protocol/limits.ts'
 import { encodeRecord } from '../../../protocol/record.ts'
@@ -95,6 +97,28 @@ test('nothing is signed for a slot that is empty, with another key, or outside t
   assert.equal(fleet.refusal('b')?.code, 'ERR_GEOFENCE', 'a report grows old')
   nowSeconds -= 61
   assert.deepEqual(new Set(fleet.status().problems.map(({ evse }) => evse)), new Set(['later']))
+})
+
+test('an EVSE that is registered later is told once, when it is known', async () => {
+  await using opened = await openFleet({ evses: [{ name: 'next', slot: 3 }] })
+  const { fleet } = opened
+  const told: (string | undefined)[] = []
+  fleet.onRegistered(({ name }) => told.push(fleet.evse(name)?.name))
+  await fleet.look()
+  assert.deepEqual(told, [])
+  const { client, deployment, lane, owner, zoneOperator } = given
+  const { registry, token } = deployment
+  const evses = [decodeEvseDescriptor(given.fleet.evseDescriptors[2]!)]
+  const certificate = await signCertificate(
+    zoneOperator,
+    { chainId: client.chain.id, registry },
+    { lane, firstSlot: 3, descriptors: evseDescriptorsHex(evses), deadline: BigInt(nowSeconds + 86_400) },
+  )
+  const possessions = [given.fleet.keys[2]!.possession()]
+  await registerEvses({ client, account: owner }, { registry, token }, { lane, evses, certificate, possessions })
+  await fleet.look()
+  await fleet.look()
+  assert.deepEqual(told, ['next'])
 })
 
 test('an end on L1 is followed: what lies before it is still signed, what lies after is not', async () => {

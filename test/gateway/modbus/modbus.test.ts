@@ -42,7 +42,7 @@ class Polling implements AsyncDisposable {
       ...change,
     }
     this.source = openModbus(parseConfig(modbusConfigSchema, { devices: [device] }), {
-      directory: { evse: (name) => (['a', 'b'].includes(name) ? ({ name } as never) : undefined) },
+      isConfigured: (name) => ['a', 'b'].includes(name),
       onTelemetry: (evse, telemetry) => {
         this.taken.push({ evse, telemetry })
         for (const look of this.#waiting) look()
