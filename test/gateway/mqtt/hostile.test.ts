@@ -1,20 +1,53 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import type { MqttClient } from 'mqtt'
 import type { ErrorPayload, MessageFault } from '../../../evse/mqtt/payloads.ts'
 import { errorSchema, receiptsSchema } from '../../../evse/mqtt/payloads.ts'
 import { openMqttAgent } from '../../../evse/mqtt/mqttAgent.ts'
+import type { LevelOutbox } from '../../../evse/outbox/levelOutbox.ts'
+import type { Outbox } from '../../../evse/outbox/outbox.ts'
 import { topicOf, UPLINKS } from '../../../evse/mqtt/topics.ts'
 import { SubmitError } from '../../../client/submitError.ts'
 import { BackfeedError } from '../../../runtime/errors.ts'
 import { silentLogger } from '../../../runtime/log.ts'
 import { Random } from '../../support/generators/random.ts'
 import { until } from '../../sequencer/support/until.ts'
-import { BROKERS, overMosquitto, rawClient } from './brokers.ts'
+import { BROKERS, overMosquitto, rawClient, type TestBroker } from './brokers.ts'
 import { withoutMosquitto } from './mosquitto.ts'
 import { Operator, trustedVerifier } from './operator.ts'
 import { LANE, nameOf, openEvse, openSite, quarter, signedRow, temporaryFolder } from './site.ts'
 
 const evse0 = { lane: LANE, evse: nameOf(0) }
+
+type Open = (t: TestContext) => Promise<TestBroker>
+
+/** A gateway that is up at a broker of its own. */
+async function gatewayAt(
+  t: TestContext,
+  open: Open,
+  more: { evses?: number; wrap?: (box: LevelOutbox) => Outbox } = {},
+) {
+  const broker = await open(t)
+  const operator = new Operator()
+  const settings = { broker: broker.gateway, folder: await temporaryFolder(t), evses: 2, operator, ...more }
+  const site = await openSite(settings)
+  t.after(() => site.close())
+  assert.ok(await site.source.whenUp(5_000))
+  return { broker, operator, site }
+}
+
+/** The first EVSE's certificate in the hands of a client that sends what it likes. */
+async function rawDevice(t: TestContext, broker: TestBroker): Promise<MqttClient> {
+  return await rawClient(t, await broker.evse(0), { clientId: 'device', version: broker.protocol === '5' ? 5 : 4 })
+}
+
+/** What the gateway complains of to the first EVSE. */
+async function complaintsTo(device: MqttClient): Promise<ErrorPayload[]> {
+  const errors: ErrorPayload[] = []
+  device.on('message', (_topic, payload) => errors.push(errorSchema.parse(JSON.parse(`${payload}`))))
+  await device.subscribeAsync(topicOf(evse0, 'errors'), { qos: 1 })
+  return errors
+}
 
 for (const { name, skip, open } of BROKERS.filter(({ name }) => name !== 'aedes over TLS')) {
   test(`${name}: garbage on every topic is refused with a reason, and harms nobody`, {
@@ -23,18 +56,9 @@ for (const { name, skip, open } of BROKERS.filter(({ name }) => name !== 'aedes 
   }, async (t) => {
     const seed = Math.floor(Math.random() * 2 ** 31)
     const random = new Random(seed)
-    const broker = await open(t)
-    const operator = new Operator()
-    const site = await openSite({ broker: broker.gateway, folder: await temporaryFolder(t), evses: 2, operator })
-    t.after(() => site.close())
-    assert.ok(await site.source.whenUp(5_000))
-    const device = await rawClient(t, await broker.evse(0), {
-      clientId: 'device',
-      version: broker.protocol === '5' ? 5 : 4,
-    })
-    const errors: ErrorPayload[] = []
-    device.on('message', (_topic, payload) => errors.push(errorSchema.parse(JSON.parse(`${payload}`))))
-    await device.subscribeAsync(topicOf(evse0, 'errors'), { qos: 1 })
+    const { broker, operator, site } = await gatewayAt(t, open)
+    const device = await rawDevice(t, broker)
+    const errors = await complaintsTo(device)
 
     let tried = 0
     for (const channel of UPLINKS) {
@@ -67,15 +91,8 @@ for (const { name, skip, open } of BROKERS.filter(({ name }) => name !== 'aedes 
   })
 
   test(`${name}: each fault has its code`, { skip, timeout: 60_000 }, async (t) => {
-    const broker = await open(t)
-    const operator = new Operator()
-    const site = await openSite({ broker: broker.gateway, folder: await temporaryFolder(t), evses: 2, operator })
-    t.after(() => site.close())
-    assert.ok(await site.source.whenUp(5_000))
-    const device = await rawClient(t, await broker.evse(0), {
-      clientId: 'device',
-      version: broker.protocol === '5' ? 5 : 4,
-    })
+    const { broker, operator } = await gatewayAt(t, open)
+    const device = await rawDevice(t, broker)
     const stranger = await rawClient(t, await broker.configOf('stranger'), { clientId: 'other', version: 4 })
     const errors: ErrorPayload[] = []
     const listen = (_topic: string, payload: Buffer): void => {
@@ -126,15 +143,10 @@ for (const { name, skip, open } of BROKERS.filter(({ name }) => name !== 'aedes 
     skip,
     timeout: 60_000,
   }, async (t) => {
-    const broker = await open(t)
-    const operator = new Operator()
     let failures = 0
     let isFull = true
-    const site = await openSite({
-      broker: broker.gateway,
-      folder: await temporaryFolder(t),
+    const { broker, operator, site } = await gatewayAt(t, open, {
       evses: 1,
-      operator,
       wrap: (box) => ({
         onAnswered: (listener) => box.onAnswered(listener),
         find: (lane, record) => box.find(lane, record),
@@ -145,15 +157,8 @@ for (const { name, skip, open } of BROKERS.filter(({ name }) => name !== 'aedes 
         },
       }),
     })
-    t.after(() => site.close())
-    assert.ok(await site.source.whenUp(5_000))
-    const device = await rawClient(t, await broker.evse(0), {
-      clientId: 'device',
-      version: broker.protocol === '5' ? 5 : 4,
-    })
-    const errors: ErrorPayload[] = []
-    device.on('message', (_topic, payload) => errors.push(errorSchema.parse(JSON.parse(`${payload}`))))
-    await device.subscribeAsync(topicOf(evse0, 'errors'), { qos: 1 })
+    const device = await rawDevice(t, broker)
+    const errors = await complaintsTo(device)
     await device.publishAsync(topicOf(evse0, 'records'), Buffer.from(signedRow(0, 0)), { qos: 2 })
     await until(() => failures >= 2)
     await until(() => errors.some(({ code, retryable }) => code === 'GATEWAY_BUSY' && retryable))
@@ -167,15 +172,10 @@ for (const { name, skip, open } of BROKERS.filter(({ name }) => name !== 'aedes 
     skip,
     timeout: 60_000,
   }, async (t) => {
-    const broker = await open(t)
-    const operator = new Operator()
     let under = 0
     let most = 0
-    const site = await openSite({
-      broker: broker.gateway,
-      folder: await temporaryFolder(t),
+    const { broker, operator, site } = await gatewayAt(t, open, {
       evses: 1,
-      operator,
       wrap: (box) => ({
         onAnswered: (listener) => box.onAnswered(listener),
         find: (lane, record) => box.find(lane, record),
@@ -187,12 +187,7 @@ for (const { name, skip, open } of BROKERS.filter(({ name }) => name !== 'aedes 
         },
       }),
     })
-    t.after(() => site.close())
-    assert.ok(await site.source.whenUp(5_000))
-    const device = await rawClient(t, await broker.evse(0), {
-      clientId: 'device',
-      version: broker.protocol === '5' ? 5 : 4,
-    })
+    const device = await rawDevice(t, broker)
     const rows = Array.from({ length: 200 }, (_, i) => Buffer.from(signedRow(0, i)))
     let next = 0
     const send = async (): Promise<void> => {
@@ -214,11 +209,7 @@ test('mosquitto: what its access rules drop it acknowledges, and the agent notic
   skip: withoutMosquitto,
   timeout: 60_000,
 }, async (t) => {
-  const broker = await overMosquitto(t)
-  const operator = new Operator()
-  const site = await openSite({ broker: broker.gateway, folder: await temporaryFolder(t), evses: 2, operator })
-  t.after(() => site.close())
-  assert.ok(await site.source.whenUp(5_000))
+  const { broker, operator } = await gatewayAt(t, overMosquitto)
   // The certificate of another EVSE.
   const certificate = await broker.evse(1)
   for (const protocol of ['3.1.1', '5'] as const) {

@@ -3,6 +3,15 @@ import { test } from 'node:test'
 import { BackfeedError } from '../../../runtime/errors.ts'
 import { KNOWN_TOKEN, MemoryStore, startOcpp, T0 } from './fixture.ts'
 
+const STARTED = {
+  eventType: 'Started',
+  timestamp: new Date(T0).toISOString(),
+  triggerReason: 'CablePluggedIn',
+  seqNo: 0,
+  transactionInfo: { transactionId: 'T' },
+  evse: { id: 1 },
+}
+
 for (const version of ['ocpp2.0.1', 'ocpp2.1', 'ocpp1.6'] as const) {
   test(`${version}: a discharge from plug to unplug arrives as the meter counted it`, async () => {
     await using gateway = await startOcpp()
@@ -203,14 +212,7 @@ test('when the store fails the station keeps its message and sends it again', as
   const station = gateway.station()
   await station.boot()
   gateway.sink.failing = true
-  const call = station.call('TransactionEvent', {
-    eventType: 'Started',
-    timestamp: new Date(T0).toISOString(),
-    triggerReason: 'CablePluggedIn',
-    seqNo: 0,
-    transactionInfo: { transactionId: 'T' },
-    evse: { id: 1 },
-  })
+  const call = station.call('TransactionEvent', STARTED)
   await assert.rejects(call, { rpcErrorCode: 'InternalError' })
   station.plugIn(1, KNOWN_TOKEN)
   gateway.store.failing = true
@@ -230,14 +232,7 @@ test('a reading that cannot be is refused for good, not for now', async () => {
   const station = gateway.station()
   await station.boot()
   gateway.sink.take = () => Promise.reject(new BackfeedError('METER_EVENT_INVALID', 'register 1e30'))
-  const call = station.call('TransactionEvent', {
-    eventType: 'Started',
-    timestamp: new Date(T0).toISOString(),
-    triggerReason: 'CablePluggedIn',
-    seqNo: 0,
-    transactionInfo: { transactionId: 'T' },
-    evse: { id: 1 },
-  })
+  const call = station.call('TransactionEvent', STARTED)
   await assert.rejects(call, { rpcErrorCode: 'PropertyConstraintViolation' })
 })
 
