@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { staleSecondsSchema, timeoutMsSchema } from '../askConfig.ts'
 import { PRICE_UNITS } from '../model/price.ts'
 import { sourceNameSchema } from '../sourceName.ts'
 import { TIME_FORMATS } from './feedTime.ts'
@@ -37,14 +38,8 @@ export const feedConfigSchema = z
       ),
     intervalMinutes: z.number().int().min(1).max(1_440).default(60).describe("Length of a row's interval, minutes."),
     pollSeconds: z.number().int().min(1).max(86_400).default(300).describe('Between looks, seconds.'),
-    staleSeconds: z
-      .number()
-      .int()
-      .min(10)
-      .max(604_800)
-      .default(7_200)
-      .describe('Without an answer for so long the source counts as down, seconds.'),
-    timeoutMs: z.number().int().min(100).max(120_000).default(30_000).describe('Of one request, milliseconds.'),
+    staleSeconds: staleSecondsSchema(7_200),
+    timeoutMs: timeoutMsSchema,
   })
   .refine(({ file, url }) => (file === undefined) !== (url === undefined), 'give either file or url')
 export type FeedConfig = z.infer<typeof feedConfigSchema>

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { staleSecondsSchema, timeoutMsSchema } from '../askConfig.ts'
 import { sourceNameSchema } from '../sourceName.ts'
 import { FlowDirection } from './pricing.ts'
 
@@ -70,13 +71,7 @@ export const ieee20305ConfigSchema = z
       .default(10)
       .describe("Polls come no faster, whatever the server's pollRate says, seconds."),
     maxPollSeconds: z.number().int().min(1).max(86_400).default(3_600).describe('And no slower, seconds.'),
-    staleSeconds: z
-      .number()
-      .int()
-      .min(10)
-      .max(604_800)
-      .default(1_800)
-      .describe('Without an answer for so long the source counts as down, seconds.'),
+    staleSeconds: staleSecondsSchema(1_800),
     clockToleranceSeconds: z
       .number()
       .int()
@@ -86,7 +81,7 @@ export const ieee20305ConfigSchema = z
       .describe(
         "The server's clock may be off ours by so much before it is told (`GRID_CLOCK_OFF`), seconds. Events follow the server's clock.",
       ),
-    timeoutMs: z.number().int().min(100).max(120_000).default(30_000).describe('Of one request, milliseconds.'),
+    timeoutMs: timeoutMsSchema,
   })
   .refine(
     ({ url, certFile, keyFile, caFile }) =>

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { staleSecondsSchema, timeoutMsSchema } from '../askConfig.ts'
 import { sourceNameSchema } from '../sourceName.ts'
 
 /** One of `[[grid.openadr]]`: an OpenADR 3 VTN that we are a VEN of. */
@@ -58,13 +59,7 @@ export const openadrConfigSchema = z.strictObject({
       'What a positive DISPATCH_SETPOINT means, which the standard leaves to the program. `ignore`: set-points are not followed.',
     ),
   pollSeconds: z.number().int().min(1).max(86_400).default(60).describe('Between polls, seconds.'),
-  staleSeconds: z
-    .number()
-    .int()
-    .min(10)
-    .max(604_800)
-    .default(1_800)
-    .describe('Without an answer for so long the source counts as down, seconds.'),
-  timeoutMs: z.number().int().min(100).max(120_000).default(30_000).describe('Of one request, milliseconds.'),
+  staleSeconds: staleSecondsSchema(1_800),
+  timeoutMs: timeoutMsSchema,
 })
 export type OpenadrConfig = z.infer<typeof openadrConfigSchema>
