@@ -11,7 +11,7 @@ import { aggregateLies, hostileBlsBodies, wholeBody } from '../support/evil/blsL
 import { EvilLane } from '../support/evil/evilLane.ts'
 import { expectCaught, gasOfLastProof } from '../support/evil/expectCaught.ts'
 import { expectUnprovable } from '../support/evil/expectUnprovable.ts'
-import { rootLies } from '../support/evil/lies.ts'
+import { flip, rootLies } from '../support/evil/lies.ts'
 import { postBatch } from '../support/evil/postBatch.ts'
 import { PROVER_ACCOUNT, startTestProver, type TestProver } from '../support/evil/testProver.ts'
 import { openTestLane, type TestLane } from '../support/laneFixture.ts'
@@ -19,7 +19,6 @@ import { byNight } from '../support/nightly.ts'
 
 const PAYER = 7
 const MODES = ['blob', 'calldata'] as const
-const flip = (root: Uint8Array): Uint8Array => root.with(30, root[30]! ^ 1) as Uint8Array
 
 describe('an evil sequencer of a BLS lane against the real prover, which checks a P-256 lane beside it', () => {
   let anvil: Anvil

@@ -15,12 +15,12 @@ import { CaseFiles } from '../../prover/respond/caseFile.ts'
 import { commitFraudData, fraudCommitment } from '../../prover/respond/fraudCall.ts'
 import { type Anvil, anvilAccount, anvilPrivateKey, startAnvil } from '../support/anvil.ts'
 import { EvilLane } from '../support/evil/evilLane.ts'
+import { flip } from '../support/evil/lies.ts'
 import { startTestProver, type TestProver } from '../support/evil/testProver.ts'
 import { forward, startHostileNode } from '../support/hostileNode.ts'
 import { openTestLane, type TestLane } from '../support/laneFixture.ts'
 import { untilWithin } from '../support/until.ts'
 
-const flip = (root: Uint8Array): Uint8Array => root.with(30, root[30]! ^ 1) as Uint8Array
 const PROVER = 4
 const RIVAL = 6
 const THIEF = 7

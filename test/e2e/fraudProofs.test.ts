@@ -9,6 +9,7 @@ import { EvilLane } from '../support/evil/evilLane.ts'
 import { hostileBodies } from '../support/evil/hostile.ts'
 import { gasOfLastProof } from '../support/evil/expectCaught.ts'
 import { expectUnprovable } from '../support/evil/expectUnprovable.ts'
+import { flip } from '../support/evil/lies.ts'
 import { blobsOf, type Posted, postBatch } from '../support/evil/postBatch.ts'
 import { PROVER_ACCOUNT, startTestProver, type TestProver } from '../support/evil/testProver.ts'
 import { TrueProofs } from '../support/evil/trueProof.ts'
@@ -16,7 +17,6 @@ import { openTestLane, type TestLane } from '../support/laneFixture.ts'
 import { P256_LAYOUT } from '../../protocol/scheme.ts'
 
 const MODES = ['blob', 'calldata'] as const
-const flip = (root: Uint8Array): Uint8Array => root.with(30, root[30]! ^ 1) as Uint8Array
 
 describe('what can be proven and what cannot', () => {
   let anvil: Anvil

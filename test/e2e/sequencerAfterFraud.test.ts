@@ -6,7 +6,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { rollupAbi } from '../../l1/abi/rollup.ts'
 import { fromHex } from '../../l1/bytes.ts'
 import { depositBond } from '../../l1/operate/lanes.ts'
-import { writeU48 } from '../../protocol/bigEndian.ts'
 import { SLASH_WEI } from '../../protocol/limits.ts'
 import { Outcome } from '../../protocol/outcome.ts'
 import { type Sequencer, startSequencer } from '../../sequencer/main.ts'
@@ -14,6 +13,7 @@ import { DUPLICATE, readResult } from '../../sequencer/submission.ts'
 import { startAnvil } from '../support/anvil.ts'
 import { buildBatch, type Lie } from '../support/evil/buildBatch.ts'
 import { EvilLane } from '../support/evil/evilLane.ts'
+import { GENEROUS } from '../support/evil/lies.ts'
 import { type Posted, postBatch } from '../support/evil/postBatch.ts'
 import { startTestProver } from '../support/evil/testProver.ts'
 import { type Acknowledged, assertKept, feed, type FeedTarget } from '../support/feed.ts'
@@ -27,17 +27,6 @@ import { temporaryFolder } from '../support/temporaryFolder.ts'
 const PROVER = 4
 /** Chargers whose records the holder of the stolen key posts by himself. */
 const STOLEN = [4, 5]
-
-const GENEROUS: Lie = {
-  name: 'credits a contract a dollar that nobody fed in',
-  chunk: 0,
-  doctor: (state) => {
-    const leaf = state.contracts.leaf(0)
-    writeU48(leaf, 10, 1_000_000)
-    state.contracts.setLeaf(0, leaf)
-    state.spent.lo += 1_000_000
-  },
-}
 
 const until = untilWithin(60)
 

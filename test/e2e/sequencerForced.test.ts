@@ -11,15 +11,15 @@ import { accountFromKey } from '../../l1/client.ts'
 import type { Caller } from '../../l1/contractCall.ts'
 import { beaconSource } from '../../l1/derive/beacon.ts'
 import { depositBond } from '../../l1/operate/lanes.ts'
-import { writeU48 } from '../../protocol/bigEndian.ts'
 import { FORCED_OPEN_SECONDS, MIN_BOND_WEI, SLASH_WEI, WINDOW_SECONDS } from '../../protocol/limits.ts'
 import { Outcome } from '../../protocol/outcome.ts'
 import { isBackfeedError } from '../../runtime/errors.ts'
 import { type Sequencer, startSequencer } from '../../sequencer/main.ts'
 import { readResult } from '../../sequencer/submission.ts'
 import { anvilPrivateKey, startAnvil } from '../support/anvil.ts'
-import { buildBatch, type Lie } from '../support/evil/buildBatch.ts'
+import { buildBatch } from '../support/evil/buildBatch.ts'
 import { EvilLane } from '../support/evil/evilLane.ts'
+import { GENEROUS } from '../support/evil/lies.ts'
 import { type Posted, postBatch } from '../support/evil/postBatch.ts'
 import { startTestProver, type TestProver } from '../support/evil/testProver.ts'
 import { type Acknowledged, assertKept } from '../support/feed.ts'
@@ -230,17 +230,6 @@ test('down for a day, a stranger posts what waits; back again it follows and pos
   assert.equal(life!.stage, 'posted')
   console.log({ promised: promised.size, batches: onL1.batches.length, forced: onL1.forced.length })
 })
-
-const GENEROUS: Lie = {
-  name: 'credits a contract a dollar that nobody fed in',
-  chunk: 0,
-  doctor: (state) => {
-    const leaf = state.contracts.leaf(0)
-    writeU48(leaf, 10, 1_000_000)
-    state.contracts.setLeaf(0, leaf)
-    state.spent.lo += 1_000_000
-  },
-}
 
 /** The operator's key in other hands posts a false batch on a lane that has none yet. */
 async function postFalse(lane: TestLane): Promise<Posted> {

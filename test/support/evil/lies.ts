@@ -21,6 +21,13 @@ export interface Story {
 
 const MIDDLE = 1
 
+/** For lanes of one chunk. */
+export const GENEROUS: Lie = {
+  name: 'credits a contract a dollar that nobody fed in',
+  chunk: 0,
+  doctor: (state) => credit(state, 0, 1_000_000),
+}
+
 /** One story of each kind of lie, all told in chunk 1 of 3 but the last. */
 export async function everyLie(material: LieMaterial): Promise<Story[]> {
   return [
@@ -104,7 +111,7 @@ function countTwice(state: LaneState, body: Uint8Array): void {
   state.count++
 }
 
-function flip(root: Uint8Array): Uint8Array {
+export function flip(root: Uint8Array): Uint8Array {
   const other = root.slice()
   other[30]! ^= 1
   return other
