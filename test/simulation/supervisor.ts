@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ExitCode } from '../../runtime/errors.ts'
+import { spawnNode } from '../support/nodeProcess.ts'
 
 /** Looks again at what keeps a process from starting, as an init system does. */
 const RESTART_MS = 50
@@ -111,10 +112,8 @@ export class Supervised<T> implements AsyncDisposable {
 
   async #once(onStart: ((told: T) => void) | undefined): Promise<number | string | null> {
     const { script, args } = this.#options
-    const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawnNode(script, args, ['ignore', 'pipe', 'inherit'])
     this.#child = child
-    const kill = (): void => void child.kill('SIGKILL')
-    process.once('exit', kill)
     const exited = once(child, 'exit') as Promise<[number | null, string | null]>
     const lines = createInterface({ input: child.stdout! })
     lines.on('line', (line: string) => {
@@ -125,7 +124,6 @@ export class Supervised<T> implements AsyncDisposable {
       onStart?.(this.#told)
     })
     const [code, signal] = await exited
-    process.off('exit', kill)
     lines.close()
     return code ?? signal
   }

@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { spawnNode } from './nodeProcess.ts'
 
 const PROCESS = fileURLToPath(new URL('./sequencerProcess.ts', import.meta.url))
 
@@ -20,11 +21,7 @@ export interface SequencerChild extends AsyncDisposable {
 
 /** A sequencer as a process of its own, resolved when it listens. `settings`: a file of what its configuration would say. */
 export async function startSequencerChild(settings: string): Promise<SequencerChild> {
-  const child = spawn(process.execPath, [PROCESS, settings], { stdio: ['ignore', 'pipe', 'inherit'] })
-  // A test that dies must not leave a sequencer behind.
-  const kill = (): void => void child.kill('SIGKILL')
-  process.once('exit', kill)
-  child.once('exit', () => process.off('exit', kill))
+  const child = spawnNode(PROCESS, [settings], ['ignore', 'pipe', 'inherit'])
   const exited = once(child, 'exit').then(([code]) => {
     throw new Error(`the sequencer ended with ${String(code)} before it listened`)
   })

@@ -5,11 +5,11 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { startDevnetBroker } from '../../../devnet/broker.ts'
 import { PERIOD_SECONDS } from '../../../protocol/limits.ts'
 import { type Sequencer, startSequencer } from '../../../sequencer/main.ts'
 import { startAnvil } from '../../support/anvil.ts'
+import { CLI } from '../../support/commandLine.ts'
 import { openTestLane, type TestLane } from '../../support/laneFixture.ts'
 import { sequencerConfig } from '../../support/sequencerFixture.ts'
 import { makeSoftHsm, PIN, SOFTHSM_MODULE, skipWithoutSoftHsm, TOKEN } from '../../support/softHsm.ts'
@@ -17,7 +17,6 @@ import { temporaryFolder } from '../../support/temporaryFolder.ts'
 import { evseKeyFile, writeEvseFiles } from '../support/evseOnLane.ts'
 import { Firmware, spawnAgent } from '../support/firmware.ts'
 
-const CLI = fileURLToPath(new URL('../../../cli/backfeed.ts', import.meta.url))
 const PERIODS = 2
 const INTERVALS = PERIODS * 60
 /** 5 040 W. */

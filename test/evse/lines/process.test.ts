@@ -1,3 +1,4 @@
+import { CLI } from '../../support/commandLine.ts'
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
@@ -6,11 +7,9 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { temporaryFolder } from '../../support/temporaryFolder.ts'
 import type { Line } from '../support/firmware.ts'
 
-const CLI = fileURLToPath(new URL('../../../cli/backfeed.ts', import.meta.url))
 const T = 900_000 * Math.floor((Date.now() - 3_600_000) / 900_000)
 
 function writeConfig(folder: string, more = ''): string {

@@ -1,22 +1,17 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-
-const CLI = fileURLToPath(new URL('../../../cli/backfeed.ts', import.meta.url))
+import { CLI } from '../../support/commandLine.ts'
+import { spawnNode } from '../../support/nodeProcess.ts'
 
 export type Line = Record<string, unknown> & { readonly type: string }
 
 /** `backfeed evse` as a process of its own. */
 export function spawnAgent(config: string, stdio: 'pipe' | 'ignore' = 'ignore'): ChildProcess {
   const log = process.env.TEST_LOG === undefined ? 'ignore' : 'inherit'
-  const child = spawn(process.execPath, [CLI, 'evse', '--config', config], { stdio: [stdio, stdio, log] })
-  const kill = (): void => void child.kill('SIGKILL')
-  process.once('exit', kill)
-  child.once('exit', () => process.off('exit', kill))
-  return child
+  return spawnNode(CLI, ['evse', '--config', config], [stdio, stdio, log])
 }
 
 /** A charger's firmware: keeps every line until it is acknowledged, and sends what is left again, in order, after each connection. */
