@@ -14,7 +14,9 @@ const LIMIT_MS = 100
 const percentile = (values: readonly number[], share: number): number =>
   [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))]!
 
-test('a thousand EVSEs at 10 Hz: when telemetry stops, the pause leaves within 100 ms of its limit', async (context) => {
+test('a thousand EVSEs at 10 Hz: when telemetry stops, the pause leaves within 100 ms of its limit', {
+  timeout: 120_000,
+}, async (context) => {
   const names = Array.from({ length: EVSES }, (_, index) => `e${index}`)
   const config = {
     guard: {
@@ -75,8 +77,12 @@ test('a thousand EVSEs at 10 Hz: when telemetry stops, the pause leaves within 1
     falsePauses = 0
     const cpu = process.cpuUsage()
     const cpuMs = performance.now()
-    // One falls silent every ten milliseconds.
-    const hush = setInterval(() => silent.add(names[(silent.size * 7) % EVSES]!), 10)
+    // One that discharges falls silent every ten milliseconds: one that a late machine has paused already would say nothing more.
+    const order = names.map((_, index) => names[(index * 7) % EVSES]!)
+    const hush = setInterval(() => {
+      const next = order.find((name) => !silent.has(name) && watts.get(name) === 5_000)
+      if (next !== undefined) silent.add(next)
+    }, 10)
     while (silent.size < MEASURED) await new Promise((resolve) => setTimeout(resolve, 10))
     clearInterval(hush)
     await all.promise
