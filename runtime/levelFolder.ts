@@ -1,10 +1,13 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Level } from 'level'
+import { writeAtomically } from './atomicFile.ts'
 import { dataCorrupted } from './dataCorrupted.ts'
 import { BackfeedError, ExitCode } from './errors.ts'
 
 const MARKER = 'store.json'
+/** There while a folder is made: a process that was killed in the midst had told nobody of anything, and the next one goes on. */
+const BEGUN = 'store.new'
 const FORMAT = 1
 
 /** Whose data a folder holds: a folder of another deployment must not be taken for this one's. */
@@ -30,12 +33,16 @@ export async function openLevelFolder<Key>(settings: LevelFolderSettings): Promi
   const { folder, owner } = settings
   mkdirSync(folder, { recursive: true })
   const marker = join(folder, MARKER)
+  const begun = join(folder, BEGUN)
   const first = !existsSync(marker)
   if (first) {
-    if (existsSync(join(folder, 'db', 'CURRENT'))) throw dataCorrupted(`${marker} is missing beside a database`)
+    const isLost = existsSync(join(folder, 'db', 'CURRENT')) && !existsSync(begun)
+    if (isLost) throw dataCorrupted(`${marker} is missing beside a database`)
+    await writeAtomically(begun, '')
   } else checkMarker(marker, owner)
   const level = await openLevel<Key>(settings, first)
-  if (first) writeDurably(marker, `${JSON.stringify({ format: FORMAT, ...owner })}\n`)
+  if (first) await writeAtomically(marker, `${JSON.stringify({ format: FORMAT, ...owner })}\n`)
+  rmSync(begun, { force: true })
   return level
 }
 
@@ -111,15 +118,5 @@ function checkMarker(marker: string, owner: StoreOwner): void {
         exitCode: ExitCode.usage,
       },
     )
-  }
-}
-
-function writeDurably(path: string, text: string): void {
-  const file = openSync(path, 'w')
-  try {
-    writeSync(file, text)
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
   }
 }

@@ -1,5 +1,7 @@
-import { mkdir, readdir } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { Level } from 'level'
+import { writeAtomically } from '../../runtime/atomicFile.ts'
 import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
 import { decodeRecord, decodeSidecar, encodeRecord, encodeSidecar, seal, unseal } from './txCodec.ts'
 import type { TxStore } from './txStore.ts'
@@ -15,7 +17,10 @@ export interface LevelTxStore extends TxStore, AsyncDisposable {
 /** A store of its own in `directory`. Refuses a directory whose files are there but whose contents level has lost. */
 export async function openLevelTxStore(directory: string): Promise<LevelTxStore> {
   await mkdir(directory, { recursive: true })
-  const isNew = (await readdir(directory)).length === 0
+  // There while the store is made: a process that was killed in the midst had sent nothing, and the next one goes on.
+  const begun = `${directory}.new`
+  const isNew = (await readdir(directory)).length === 0 || existsSync(begun)
+  if (isNew) await writeAtomically(begun, '')
   const db = new Level<string, Uint8Array>(directory, {
     keyEncoding: 'utf8',
     valueEncoding: 'view',
@@ -24,9 +29,10 @@ export async function openLevelTxStore(directory: string): Promise<LevelTxStore>
   try {
     await db.open()
     const format = await db.get(FORMAT_KEY)
-    if (isNew) await db.put(FORMAT_KEY, seal(FORMAT_KEY, Buffer.from(FORMAT)), DURABLE)
+    if (isNew && format === undefined) await db.put(FORMAT_KEY, seal(FORMAT_KEY, Buffer.from(FORMAT)), DURABLE)
     else if (format === undefined) throw new Error('the format mark is missing')
     else if (Buffer.from(unseal(FORMAT_KEY, format)).toString() !== FORMAT) throw new Error('of another version')
+    await rm(begun, { force: true })
   } catch (cause) {
     await db.close()
     throw new BackfeedError('DATA_CORRUPTED', `the transaction store in ${directory} cannot be used`, {
