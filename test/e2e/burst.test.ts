@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -17,7 +16,7 @@ import { flood } from '../support/burst/libp2pFlood.ts'
 import { Offer } from '../support/burst/offer.ts'
 import { openTestLane } from '../support/laneFixture.ts'
 import { verifierOf } from '../support/receipts.ts'
-import { startSequencerChild } from '../support/sequencerChild.ts'
+import { type SequencerChild, startSequencerChild } from '../support/sequencerChild.ts'
 import { sequencerSettings } from '../support/sequencerFixture.ts'
 import { Tally } from '../support/siege/tally.ts'
 
@@ -55,7 +54,6 @@ test(`ten times what it can do: refused at the door within bounded memory, and w
   writeFileSync(settings, JSON.stringify(config))
   const child = stack.use(await startSequencerChild(settings))
   const address = child.multiaddrs[0]!
-  const pid = child.process.pid!
   const port = Number(new URL(child.url).port)
   let hosts = 0
   const host = (connections = 1): HttpHost =>
@@ -92,7 +90,7 @@ test(`ten times what it can do: refused at the door within bounded memory, and w
       done,
     })
 
-  const watched = watch(pid, child.adminUrl)
+  const watched = watch(child)
   honest.take()
   // One host alone with many connections, one peer alone that waits for nothing: nobody else is refused for its sake.
   const greedy = host(64)
@@ -145,8 +143,7 @@ test(`ten times what it can do: refused at the door within bounded memory, and w
   const sentOf = (evse: number): number => lane.fleet.nextStart(evse) - lane.firstPeriod * PERIOD_INTERVALS
   const sent = Array.from({ length: EVSES }, (_, evse) => sentOf(evse)).reduce((sum, count) => sum + count)
   assert.deepEqual([status.accepted, status.settled, honest.positions.size], [sent, sent, sent])
-  child.process.kill('SIGTERM')
-  assert.deepEqual(await once(child.process, 'exit'), [0, null])
+  assert.equal(await child.end(), 0)
 })
 
 /** Runs them for so long; each ends by itself when told that it is over. A failure ends all. */
@@ -160,13 +157,16 @@ async function during(ms: number, start: (done: AbortSignal) => Promise<void>[])
 }
 
 /** Looks at the sequencer until asked for the most that was seen. */
-function watch(pid: number, adminUrl: string): () => Promise<{ inFlight: number; fromMb: number; grownMb: number }> {
+function watch({
+  residentMb,
+  adminUrl,
+}: SequencerChild): () => Promise<{ inFlight: number; fromMb: number; grownMb: number }> {
   const done = new AbortController()
-  const fromMb = residentMb(pid)
+  const fromMb = residentMb()
   const most = { inFlight: 0, fromMb, grownMb: 0 }
   const look = async (): Promise<void> => {
     while (!done.signal.aborted) {
-      most.grownMb = Math.max(most.grownMb, residentMb(pid) - fromMb)
+      most.grownMb = Math.max(most.grownMb, residentMb() - fromMb)
       const text = await (await fetch(`${adminUrl}/metrics`)).text()
       const [, inFlight] = /^backfeed_ingress_records_in_flight\{.*\} (\d+)/m.exec(text)!
       most.inFlight = Math.max(most.inFlight, Number(inFlight))
@@ -180,10 +180,6 @@ function watch(pid: number, adminUrl: string): () => Promise<{ inFlight: number;
     await looking
     return most
   }
-}
-
-function residentMb(pid: number): number {
-  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1_024)
 }
 
 function times(ms: readonly number[]): object {

@@ -5,7 +5,7 @@ import type { Receipt } from '../../protocol/receipt.ts'
 import { DUPLICATE } from '../../protocol/wire.ts'
 import { createHttpClient } from '../../client/http.ts'
 import type { ReceiptVerifier } from '../../client/receiptVerifier.ts'
-import type { AnsweredRecord } from '../../client/recordClient.ts'
+import type { AnsweredRecord, SubmitRequest } from '../../client/recordClient.ts'
 import { SubmitError } from '../../client/submitError.ts'
 import type { Fleet } from './fleet.ts'
 
@@ -41,7 +41,9 @@ export async function feed(options: {
       const { url } = target
       const receipts = url === undefined ? undefined : await verifier()
       const results =
-        url === undefined ? undefined : await attempt({ url, receipts: receipts! }, lane, Buffer.concat(rows))
+        url === undefined
+          ? undefined
+          : await attempt({ url, receipts: receipts! }, { lane, rows: Buffer.concat(rows), layout: fleet.layout })
       if (results === undefined) {
         if (done.aborted) return
         await sleep(20)
@@ -61,15 +63,16 @@ export async function feed(options: {
 /** Every acknowledged record is on L1 where it was said to be, worth what was said, and none is there twice. */
 export function assertKept(
   acknowledged: ReadonlyMap<string, Acknowledged>,
-  onL1: { readonly rows: readonly Buffer[]; readonly amounts: readonly number[] },
+  onL1: { readonly rows: readonly Buffer[]; readonly rowBytes: number; readonly amounts: readonly number[] },
 ): void {
   const positions = new Set<number>()
+  const asOnL1 = (row: Uint8Array): string => Buffer.from(row).toString('hex', 0, onL1.rowBytes)
   for (const { row, position, amountMicro, receipt } of acknowledged.values()) {
     assert.equal(receipt?.position ?? position, position)
-    assert.equal(onL1.rows[position]?.toString('hex'), Buffer.from(receipt?.row ?? row).toString('hex'), 'promised')
+    assert.equal(onL1.rows[position]?.toString('hex'), asOnL1(receipt?.row ?? row), 'promised')
     assert.ok(!positions.has(position), `position ${position} was given twice`)
     positions.add(position)
-    assert.equal(onL1.rows[position]?.toString('hex'), row.toString('hex'), `position ${position} holds another record`)
+    assert.equal(onL1.rows[position]?.toString('hex'), asOnL1(row), `position ${position} holds another record`)
     assert.equal(onL1.amounts[position], amountMicro)
   }
   const records = onL1.rows.map((row) => row.subarray(0, 24).toString('hex'))
@@ -79,12 +82,11 @@ export function assertKept(
 /** Undefined when there was no answer that may be believed yet. What is falsely signed ends the test. */
 async function attempt(
   to: { url: string; receipts: ReceiptVerifier },
-  lane: number,
-  rows: Uint8Array,
+  request: SubmitRequest,
 ): Promise<readonly AnsweredRecord[] | undefined> {
   await using client = createHttpClient({ ...to, retry: { attempts: 1 }, timeoutMs: 10_000 })
   try {
-    return await client.submit({ lane, rows })
+    return await client.submit(request)
   } catch (error) {
     // A chain whose clock is moved between our look at it and the signature.
     const isMoved = error instanceof SubmitError && error.fault === 'WRONG_TIME'

@@ -5,16 +5,17 @@ import { LaneDeriver } from '../../l1/derive/laneDeriver.ts'
 import type { DerivedBatch } from '../../l1/derive/laneHistory.ts'
 import { ForcedView } from '../../l1/forced/forcedView.ts'
 import { openLaneView } from '../../l1/laneView/laneView.ts'
-import type { Chunk } from '../../protocol/chunk.ts'
+import { bodyRecords, type Chunk } from '../../protocol/chunk.ts'
 import { LaneState } from '../../protocol/laneState.ts'
 import { Outcome } from '../../protocol/outcome.ts'
-import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
 import { Settlement } from '../../protocol/settlement.ts'
 import type { TestLane } from './laneFixture.ts'
 
 export interface LaneOnL1 {
-  /** Non-empty rows, by position. */
+  /** Non-empty rows, by position; in a BLS lane the records alone, for their signatures are summed up. */
   readonly rows: readonly Buffer[]
+  /** Of one of them. */
+  readonly rowBytes: number
   /** What each was worth. */
   readonly amounts: readonly number[]
   /** What became of the forced queue's entries, as far as batches took them. */
@@ -53,15 +54,16 @@ export async function readLane(lane: TestLane, beaconUrl = lane.anvil.url): Prom
       forced.push({ record, outcome, amountMicro: outcome === Outcome.SETTLED ? settlement.amountMicro : 0 })
     }
     for (const { body } of chunks.slice(batch.header.forcedChunks)) {
-      for (let at = 0; at < body.length; at += SIGNED_RECORD_BYTES) {
-        const outcome = settlement.settle(body, at, true)
+      const { bytes, at: first, stride, count } = bodyRecords(view.rules.layout, body)
+      for (let at = first; at < first + count * stride; at += stride) {
+        const outcome = settlement.settle(bytes, at, true)
         if (outcome === Outcome.EMPTY) continue
         assert.equal(outcome, Outcome.SETTLED)
-        rows.push(Buffer.from(body.subarray(at, at + SIGNED_RECORD_BYTES)))
+        rows.push(Buffer.from(bytes.subarray(at, at + stride)))
         amounts.push(settlement.amountMicro)
       }
     }
     assert.equal(`0x${Buffer.from(state.root()).toString('hex')}`, batch.header.postRoot)
   }
-  return { rows, amounts, forced, batches, state }
+  return { rows, rowBytes: view.rules.layout.recordStride, amounts, forced, batches, state }
 }
