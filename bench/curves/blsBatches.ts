@@ -28,7 +28,7 @@ export const blsBatches: Curve = {
       series: [{ figure: 'cpu', label: 'ratio', role: 'also' }],
     },
     {
-      title: 'Signatures a second; blst takes every core once there is more than one signature',
+      title: 'Signatures a second',
       series: [
         { figure: 'barePerSecond', label: 'limit', role: 'limit' },
         { figure: 'recordsPerSecond', label: 'verification stage', role: 'real' },

@@ -34,7 +34,7 @@ export function placeLabels(dots: readonly Dot[], around: Surroundings): number[
 function costOf(places: readonly number[], dots: readonly Dot[], { top, bottom, across }: Surroundings): number {
   let cost = 0
   for (const [i, place] of places.entries()) {
-    if (place > bottom - HALF_TEXT) cost += 20
+    if (place > bottom - HALF_TEXT) cost += place > bottom + HALF_TEXT ? 20 : 5
     if (place < top - HALF_TEXT) cost += 5
     for (const other of places.slice(i + 1)) if (Math.abs(other - place) < LINE_HEIGHT) cost += 10
     for (const y of across) if (Math.abs(y - place) < HALF_TEXT) cost += 1

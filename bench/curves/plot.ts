@@ -10,7 +10,7 @@ const LARGE_HEIGHT = 250
 const SMALL_HEIGHT = 104
 const HEADING_HEIGHT = 46
 const LEGEND_HEIGHT = 18
-const AXIS_HEIGHT = 58
+const AXIS_HEIGHT = 60
 const CHARACTER = 6.3
 /** Half of what a value's text is wide. */
 const HALF_VALUE = 17
@@ -39,8 +39,8 @@ export function drawPlot(curve: Curve, points: readonly CurvePoint[], note: stri
     parts.push(...drawPanel(panel, points, x, box))
     top = box.bottom
   }
-  for (const value of x.ticks) parts.push(text(x.at(value), top + 20, exact(value), 'middle'))
-  parts.push(text((LEFT + RIGHT) / 2, top + 42, curve.x.label, 'middle'))
+  for (const value of x.ticks) parts.push(text(x.at(value), top + 22, exact(value), 'middle'))
+  parts.push(text((LEFT + RIGHT) / 2, top + 44, curve.x.label, 'middle'))
   const height = top + AXIS_HEIGHT
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">
 <title>${escaped(curve.title)}</title>

@@ -21,14 +21,15 @@ export function fromZero(max: number, span: Span, tickCount: number): Scale {
 
 /** By logarithms, between round numbers around positive values. */
 export function logarithmic(values: readonly number[], span: Span): Scale {
-  const least = Math.min(...values)
-  const bottom = roundBelow(least)
-  const top = roundAbove(Math.max(...values))
+  const [least, most] = [Math.min(...values), Math.max(...values)]
+  const isWide = most / least > 300
+  const bottom = isWide ? times(1, Math.floor(Math.log10(least))) : roundBelow(least)
+  const top = roundAbove(most)
   const places = Math.log10(top / bottom)
   const all = [bottom]
   while (all.at(-1)! < top * 0.999) all.push(roundAbove(all.at(-1)! * 1.01))
   return {
-    ticks: places <= 2.5 ? all : all.filter((tick) => Number.isInteger(Math.log10(tick))),
+    ticks: isWide ? all.filter((tick) => Number.isInteger(Math.log10(tick))) : all,
     at: (value) => span.from + ((span.to - span.from) * Math.log10(Math.max(value, bottom) / bottom)) / places,
   }
 }

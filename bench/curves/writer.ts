@@ -40,19 +40,19 @@ export const writes: Curve = {
   x: { label: 'records of one write, at most', isLog: true, values: [1, 4, 16, 64, 256, 1_024, 4_096] },
   panels: [
     {
-      title: 'Records a second, durable',
-      isLog: true,
-      series: [
-        { figure: 'limitPerSecond', label: 'limit: hashing and a bare journal', role: 'limit' },
-        { figure: 'recordsPerSecond', label: 'writer', role: 'real' },
-      ],
-    },
-    {
       title: 'µs of CPU a record',
       isLog: true,
       series: [
-        { figure: 'limitCpuMicros', label: 'limit', role: 'limit' },
-        { figure: 'cpuMicros', label: 'writer', role: 'real' },
+        { figure: 'limitCpuMicros', label: 'limit: hashing and a bare journal', role: 'limit' },
+        { figure: 'cpuMicros', label: 'writer, all threads', role: 'real' },
+      ],
+    },
+    {
+      title: 'Records a second, each write on disk before the next',
+      isLog: true,
+      series: [
+        { figure: 'limitPerSecond', label: 'limit', role: 'limit' },
+        { figure: 'recordsPerSecond', label: 'writer', role: 'real' },
       ],
     },
   ],

@@ -17,7 +17,8 @@ test('by logarithms: round numbers around all values, decades alone when there a
   assert.equal(near.at(50_000), 300)
   assert.equal(near.at(2_000_000), 100)
   const far = logarithmic([0.3, 4_000], PAPER)
-  assert.deepEqual(far.ticks, [1, 10, 100, 1_000])
+  assert.deepEqual(far.ticks, [0.1, 1, 10, 100, 1_000])
+  assert.equal(far.at(0.1), 300)
   assert.ok(Math.abs(far.at(10) - far.at(1) - (far.at(1_000) - far.at(100))) < 1e-9)
 })
 
