@@ -1,14 +1,9 @@
 import { createServer } from 'node:net'
+import { listenOnLoopback } from './loopback.ts'
 
 /** A port that nobody listens on at the moment. */
 export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  const address = server.address()
-  await new Promise<void>((resolve) => server.close(() => resolve()))
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
+  const { port, close } = await listenOnLoopback(createServer())
+  await close()
+  return port
 }

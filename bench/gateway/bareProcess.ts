@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import mqtt, { type MqttClient } from 'mqtt'
+import { listenOnLoopback } from '../../devnet/loopback.ts'
 import { createRpcServer } from '../../gateway/ocpp/rpc.ts'
 import { serveCalls } from './helperProcess.ts'
 
@@ -38,8 +39,7 @@ const calls = {
     })
     const server = createServer()
     server.on('upgrade', (request, socket, head) => void rpc.handleUpgrade(request, socket, head))
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    return (server.address() as AddressInfo).port
+    return (await listenOnLoopback(server)).port
   },
 
   async echo(brokerUrl: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { listenOnLoopback } from '../../devnet/loopback.ts'
 
 /** A utility that wants all of the fleet to feed in, for the hours around now: an OpenADR 3 VTN with one program and one event. */
 export async function startUtility(wantedW: number): Promise<AsyncDisposable & { readonly url: string }> {
@@ -23,11 +23,6 @@ export async function startUtility(wantedW: number): Promise<AsyncDisposable & {
     const list = lists[pathname]?.slice(Number(searchParams.get('skip') ?? 0))
     response.writeHead(list === undefined ? 404 : 200, { 'content-type': 'application/json' }).end(JSON.stringify(list))
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  const close = async (): Promise<void> => {
-    server.closeAllConnections()
-    await new Promise((resolve) => server.close(resolve))
-  }
+  const { port, close } = await listenOnLoopback(server)
   return { url: `http://127.0.0.1:${port}`, [Symbol.asyncDispose]: close }
 }

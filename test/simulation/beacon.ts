@@ -1,6 +1,6 @@
 import { createServer, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { Hex } from 'viem'
+import { listenOnLoopback } from '../../devnet/loopback.ts'
 import { rawTransactions } from './rawChain.ts'
 import type { BeaconFault } from './plan.ts'
 
@@ -41,9 +41,9 @@ export async function startBeacon(nodeUrl: string): Promise<SimulatedBeacon> {
   const server = createServer((incoming, out) => {
     answer(incoming.url ?? '', out).catch(() => out.destroy())
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port, close } = await listenOnLoopback(server)
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${port}`,
     misbehave: (next) => {
       fault = next
     },
@@ -52,11 +52,7 @@ export async function startBeacon(nodeUrl: string): Promise<SimulatedBeacon> {
         if (type === '0x3' && !kept.has(blockHash)) kept.set(blockHash, await blobsOf(BigInt(blockNumber).toString()))
       }
     },
-    [Symbol.asyncDispose]: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
+    [Symbol.asyncDispose]: close,
   }
 }
 

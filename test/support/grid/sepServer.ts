@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { listenOnLoopback } from '../../../devnet/loopback.ts'
 import type { SepScript } from './sepScript.ts'
 import {
   controlXml,
@@ -69,15 +69,7 @@ export async function startSepServer(settings: SepServerSettings): Promise<SepSe
     tls === undefined
       ? createServer(handle)
       : createTlsServer({ ...tls, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2' }, handle)
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(settings.port ?? 0, '127.0.0.1', resolve)
-  })
-  const { port } = server.address() as AddressInfo
-  const close = async (): Promise<void> => {
-    server.closeAllConnections()
-    await new Promise((resolve) => server.close(resolve))
-  }
+  const { port, close } = await listenOnLoopback(server, settings.port)
   const url = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}/dcap`
   return { url, sent, received, close, [Symbol.asyncDispose]: close }
 }

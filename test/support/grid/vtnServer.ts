@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { listenOnLoopback } from '../../../devnet/loopback.ts'
 
 /** What a VTN has to tell: OpenADR 3 objects, as JSON. */
 export interface VtnScript {
@@ -64,15 +64,7 @@ export async function startVtnServer(settings: VtnServerSettings): Promise<VtnSe
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     })
   })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(settings.port ?? 0, '127.0.0.1', resolve)
-  })
-  const { port } = server.address() as AddressInfo
-  const close = async (): Promise<void> => {
-    server.closeAllConnections()
-    await new Promise((resolve) => server.close(resolve))
-  }
+  const { port, close } = await listenOnLoopback(server, settings.port)
   const forgetTokens = (): void => tokens.clear()
   return { url: `http://127.0.0.1:${port}`, requests, forgetTokens, close, [Symbol.asyncDispose]: close }
 }
