@@ -109,6 +109,8 @@ function superviseStop(
     draft.mode = { ...draft.mode, sentMs: nowMs, answer: undefined, failures: mode.failures + 1 }
     draft.commandId += 1
     commands.push({ kind: 'STOP', id: draft.commandId, reason: mode.reason })
+    // The one before may have been lost, and this one opens the contactor.
+    if (draft.contactorClosed === undefined) draft.switchedMs = nowMs
   }
   if (quietSinceMs === undefined || !isTrusted(rules, draft)) return false
   const isOver = rules.stopLockoutMs > 0 && nowMs - mode.sinceMs >= rules.stopLockoutMs

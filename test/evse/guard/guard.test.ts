@@ -175,6 +175,23 @@ test('a contactor that is not reported waits out its dwell; one that is reported
   assert.equal(opened.kind, 'RAMPING')
 })
 
+test('a stop that is sent again may be the one that opened the contactor: the dwell begins anew', () => {
+  const hidden = { contactorClosed: undefined } as object
+  const bench = new Bench(rulesOf())
+  bench.demand(0, 5_000)
+  bench.telemetry(100, { ...hidden, powerW: 2 * RATED_W })
+  assert.equal(bench.kind, 'STOPPED')
+  // Nobody answers and nobody measures until the lock-out is nearly over.
+  bench.pass(899_000)
+  const last = bench.commands.at(-1)!
+  const lastStopMs = last.atMs
+  assert.equal(last.command.kind, 'STOP')
+  assert.ok(lastStopMs > 880_000, `${lastStopMs}`)
+  for (let ms = 899_000; ms < lastStopMs + 45_000; ms += 100) bench.telemetry(ms, hidden)
+  const start = bench.commands.find(({ command }) => command.kind === 'LIMIT' && command.watts > 0)
+  assert.equal(start?.atMs, lastStopMs + bench.rules.contactorDwellMs + bench.rules.rampStepMs)
+})
+
 test('the power line link is flagged under 10 dB, with hysteresis, and nothing stops', () => {
   const bench = Bench.discharging()
   const flagsAt = (plcSnrDb: number): readonly string[] => {
