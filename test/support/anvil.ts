@@ -24,6 +24,8 @@ export interface Anvil extends AsyncDisposable {
   readonly port: number
   readonly publicClient: PublicClient
   stop(): Promise<void>
+  /** kill -9: it saves nothing. */
+  kill(): Promise<void>
   rpc<T = unknown>(method: string, params?: unknown[]): Promise<T>
   mine(blocks?: number): Promise<void>
   /** Moves the chain's clock forward and mines one block at the new time. */
@@ -58,7 +60,7 @@ export function anvilPrivateKey(index: number): Hex {
 export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
   const port = options.port ?? (await freePort())
   const timestamp = options.timestamp === undefined ? [] : ['--timestamp', String(options.timestamp)]
-  const { child, release } = spawnAnvil(port, [...timestamp, ...(options.args ?? [])])
+  const { child, release, kill } = spawnAnvil(port, [...timestamp, ...(options.args ?? [])])
   const url = `http://127.0.0.1:${port}`
   // A node loads its KZG setup at its first blob: seconds of CPU, a minute and more on a machine that is busy with other tests.
   const transport = http(url, { retryCount: 0, timeout: 180_000 })
@@ -80,6 +82,7 @@ export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
     port,
     publicClient: publicClient as PublicClient,
     stop,
+    kill,
     [Symbol.asyncDispose]: stop,
     rpc,
     mine: (blocks = 1) => testClient.mine({ blocks }),
