@@ -6,8 +6,8 @@ import type { Bytes } from './keys.ts'
 //   record 24 | position u48 | amountMicro u48 | entry's sequence u48 | row in the entry u16
 
 export const ACCEPTED_BYTES = RECORD_BYTES + 20
-/** EVSEs, one after another, that share pages: at a million of them a page still gets dozens of records. */
-const PAGE_EVSES = 256
+/** EVSEs, one after another, that share pages: at a million of them a page still gets eight records, and a look-up reads little of others. */
+const PAGE_EVSES = 64
 const FIRST_CAPACITY = 1_024
 
 export interface AcceptedRecord {
@@ -26,7 +26,7 @@ export interface RecordName {
   readonly start: number
 }
 
-/** Which page a record belongs to: spans of an EVSE never overlap, so no page ever holds more than 256 × 60 of them. */
+/** Which page a record belongs to: spans of an EVSE never overlap, so no page ever holds more than 64 × 60 of them. */
 export interface PageName {
   readonly period: number
   readonly group: number
