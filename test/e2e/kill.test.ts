@@ -30,7 +30,7 @@ const BLS_PAUSE_MS = 100
 const until = untilWithin(60)
 
 test(`nothing acknowledged is lost when a sequencer of lanes of both schemes is killed ${KILLS} times under load`, {
-  timeout: 300_000,
+  timeout: 120_000 + KILLS * 30_000,
 }, async () => {
   await using anvil = await startAnvil()
   await using folder = await temporaryFolder()

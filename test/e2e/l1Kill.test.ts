@@ -82,7 +82,7 @@ class MortalNode implements AsyncDisposable {
 }
 
 test(`nothing acknowledged is lost when the L1 node is killed ${KILLS} times under load`, {
-  timeout: 400_000,
+  timeout: 200_000 + KILLS * 30_000,
 }, async () => {
   await using stack = new AsyncDisposableStack()
   const folder = stack.use(await temporaryFolder())

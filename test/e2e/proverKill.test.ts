@@ -24,7 +24,7 @@ const flip = (root: Uint8Array): Uint8Array => root.with(30, root[30]! ^ 1) as U
 const until = untilWithin(90)
 
 test(`a prover that is killed while it follows, commits and proves, proves each fraud once`, {
-  timeout: 300_000,
+  timeout: 240_000 + KILLS * 15_000,
 }, async () => {
   await using anvil = await startAnvil()
   await using folder = await temporaryFolder()

@@ -72,7 +72,7 @@ async function devnetBroker(t: TestContext): Promise<Mortal> {
 for (const { name, skip, open } of MORTALS) {
   for (const recordsQos of [1, 2] as const) {
     const title = `${name}, QoS ${recordsQos}: killed ${KILLS} times while signed records flow, each settles once and gets its receipt`
-    test(title, { skip, timeout: 180_000 }, async (t) => {
+    test(title, { skip, timeout: 120_000 + KILLS * 10_000 }, async (t) => {
       const broker = await open(t)
       const operator = new Operator()
       const site = await openSite({ broker: broker.gateway, folder: await temporaryFolder(t), evses: EVSES, operator })
