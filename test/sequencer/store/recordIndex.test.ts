@@ -9,7 +9,7 @@ import { RecordIndex } from '../../../sequencer/store/recordIndex.ts'
 import { type AcceptedRecord, pageOf } from '../../../sequencer/store/recordRun.ts'
 import { DUPLICATE } from '../../../sequencer/submission.ts'
 import { temporaryFolder } from '../../support/temporaryFolder.ts'
-import { ACTIVE_FROM, hex, localFleet, OWNER, openLocalLane, sequence, T0 } from '../localLane.ts'
+import { ACTIVE_FROM, localFleet, OWNER, openLocalLane, sequence, T0 } from '../localLane.ts'
 
 const RUN = 40
 const JOURNAL = { lane: 3, length: 0 }
