@@ -83,10 +83,12 @@ export class ZonePublisher {
     const { client, contracts, metrics, now } = this.#deps
     const writingBefore = this.#writing
     try {
-      const nowSeconds = now() / 1000
-      const first = PriceBook.firstLooked(nowSeconds)
-      const last = Math.floor((nowSeconds + this.#config.horizonHours * 3600) / PERIOD_SECONDS)
+      const beganSeconds = now() / 1000
+      const first = PriceBook.firstLooked(beganSeconds)
+      const last = Math.floor((beganSeconds + this.#config.horizonHours * 3600) / PERIOD_SECONDS)
       const onL1 = await readPrices(client, contracts.tariff, { zone: this.zone, first, last })
+      // L1 may have taken its time: a period that froze meanwhile is not to be written with what the sources say by now.
+      const nowSeconds = now() / 1000
       const verdicts = this.#verdicts(first, last)
       const findings = this.#book.look(nowSeconds, verdicts, onL1)
       this.#findings = findings

@@ -62,7 +62,7 @@ async function newZone(): Promise<number> {
 async function run(
   source: SettableSource,
   zones: object[],
-  options: { dataDir?: string; lead?: number } = {},
+  options: { dataDir?: string; lead?: number; client?: L1Client } = {},
 ): Promise<Running> {
   await syncClock()
   const metrics = createMetrics({ service: 'test', process: false })
@@ -82,7 +82,7 @@ async function run(
     },
   })
   const publisher = new TariffPublisher(config, {
-    client,
+    client: options.client ?? client,
     contracts,
     dataDir: options.dataDir ?? (await mkdtemp(join(folder, 'data-'))),
     sources: [source],
@@ -140,6 +140,34 @@ test('prices are written once, corrected until they freeze, and never after', as
   const [problem] = running.publisher.status().problems
   assert.equal(problem?.code, 'PRICE_LATE')
   assert.match(await running.metrics.text(), /tariff_missed_periods_total\{zone="\d+",why="unannounced"[^}]*\} 1/)
+})
+
+test('a period that froze while L1 took its time to answer is not written', async () => {
+  const zone = await newZone()
+  await syncClock()
+  const first = periodIn(45)
+  const source = new SettableSource('feed', { prices: [price(first, 2, 10)] })
+  let meanwhile: (() => Promise<void>) | undefined
+  const slow = {
+    ...client,
+    getBlockNumber: async () => {
+      const number = await client.getBlockNumber()
+      const happens = meanwhile
+      meanwhile = undefined
+      await happens?.()
+      return number
+    },
+  } as unknown as L1Client
+  await using running = await run(source, [{ zone, prices: ['feed'], pricing: 'always' }], { client: slow })
+  await until('the first prices', async () => equals(await pricesOn(zone, first, 2), [10, 10]))
+  await until('rest', async () => running.publisher.status().figures[`zone ${zone} waiting`] === 0)
+  meanwhile = async () => {
+    await warp(first * PERIOD_SECONDS - NOTICE_SECONDS + 60 - now() / 1000)
+    source.set({ prices: [price(first, 2, 20)] })
+  }
+  running.publisher.poke()
+  await until('what is open', async () => equals(await pricesOn(zone, first, 2), [10, 20]))
+  assert.doesNotMatch(await running.metrics.text(), /L1_REVERTED/)
 })
 
 test('a price taken back and forth is written each time', async () => {
