@@ -15,7 +15,8 @@ import { temporaryFolder } from '../support/temporaryFolder.ts'
 const MINUTES = Number(process.env.SOAK_MINUTES ?? 60)
 const EVSES = 600
 const ROWS = 300
-const PER_SECOND = 900
+/** A batch each two seconds, which L1's blocks of a second take as they come, as calldata of one transaction: more would wait in memory. */
+const PER_SECOND = 600
 /** What compiling, caches and the journal's own buffers take comes first. */
 const WARM_UP = 0.25
 /** Batches that are past their window keep some hundred bytes each; so does nothing else. */

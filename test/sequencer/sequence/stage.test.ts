@@ -98,6 +98,7 @@ test('pre-roots are the roots between runs of 22 rows', async () => {
     settlement.settle(rows, row * 88, true)
   }
   assert.deepEqual(rootsOf(batch).map(hex), expected)
+  assert.equal(batch.preRoots.buffer.byteLength, 3 * 31, 'thousands of batches may wait: nothing larger is kept alive')
   assert.equal(hex(batch.postRoot), hex(state.root()))
 })
 
