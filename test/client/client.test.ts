@@ -18,7 +18,7 @@ import { startLibp2pIngress } from '../../sequencer/ingress/libp2p.ts'
 import { createIngressMetrics } from '../../sequencer/ingress/metrics.ts'
 import { recordRoutes } from '../../sequencer/ingress/recordRoutes.ts'
 import { FakeSink, rowsOf } from '../sequencer/support/fakeSink.ts'
-import { until } from '../sequencer/support/until.ts'
+import { until } from '../support/until.ts'
 
 // Both ways to the real ingress must behave alike.
 

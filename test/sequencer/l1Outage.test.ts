@@ -8,7 +8,7 @@ import { type Answer, forward, refuse, startHostileNode } from '../support/hosti
 import { openTestLane } from '../support/laneFixture.ts'
 import { sequencerConfig } from '../support/sequencerFixture.ts'
 import { temporaryFolder } from '../support/temporaryFolder.ts'
-import { until } from './support/until.ts'
+import { until } from '../support/until.ts'
 
 /** What it asks for at every new block. */
 const METHODS = ['eth_call', 'eth_getLogs', 'eth_getBlockByNumber']

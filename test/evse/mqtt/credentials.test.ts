@@ -10,7 +10,7 @@ import { readCredentials } from '../../../evse/mqtt/credentials.ts'
 import { isBackfeedError } from '../../../runtime/errors.ts'
 import { silentLogger } from '../../../runtime/log.ts'
 import { createPki, type Pki } from '../../gateway/mqtt/pki.ts'
-import { until } from '../../sequencer/support/until.ts'
+import { until } from '../../support/until.ts'
 
 async function pkiOf(t: TestContext): Promise<Pki> {
   const folder = await mkdtemp(join(tmpdir(), 'backfeed-mqtt-'))

@@ -8,7 +8,7 @@ import { Outcome } from '../../../protocol/outcome.ts'
 import { DUPLICATE } from '../../../protocol/wire.ts'
 import { DEPLOYMENT, Operator, trustedVerifier } from '../../gateway/mqtt/operator.ts'
 import { signedRow } from '../../gateway/mqtt/site.ts'
-import { until } from '../../sequencer/support/until.ts'
+import { until } from '../../support/until.ts'
 
 const LANE = 3
 

@@ -5,7 +5,7 @@ import { startDevnetBroker } from '../../../devnet/broker.ts'
 import { openBrokerLink } from '../../../evse/mqtt/brokerLink.ts'
 import { silentLogger } from '../../../runtime/log.ts'
 import { cuttableProxy } from '../../evse/support/cuttableProxy.ts'
-import { until } from '../../sequencer/support/until.ts'
+import { until } from '../../support/until.ts'
 import { rawClient } from './brokers.ts'
 import { nameOf, plainBroker } from './site.ts'
 

@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openBrokerLink } from '../../../evse/mqtt/brokerLink.ts'
 import { silentLogger } from '../../../runtime/log.ts'
-import { until } from '../../sequencer/support/until.ts'
+import { until } from '../../support/until.ts'
 import { BROKERS, type TestBroker } from './brokers.ts'
 import { openSite, plainBroker, type Site, temporaryFolder } from './site.ts'
 

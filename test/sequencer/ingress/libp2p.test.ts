@@ -28,7 +28,7 @@ import { Intake } from '../../../sequencer/ingress/intake.ts'
 import { type Libp2pSettings, startLibp2pIngress } from '../../../sequencer/ingress/libp2p.ts'
 import { createIngressMetrics } from '../../../sequencer/ingress/metrics.ts'
 import { FakeSink, rowsOf } from '../support/fakeSink.ts'
-import { until } from '../support/until.ts'
+import { until } from '../../support/until.ts'
 
 type Settings = Partial<Libp2pSettings> & { admission?: Partial<AdmissionLimits> }
 

@@ -16,7 +16,7 @@ import { recordRoutes } from '../../../sequencer/ingress/recordRoutes.ts'
 import type { RecordStatus } from '../../../sequencer/ingress/recordStatus.ts'
 import { httpMaxJsonBytes } from '../../../sequencer/limits.ts'
 import { FakeSink, rowsOf } from '../support/fakeSink.ts'
-import { until } from '../support/until.ts'
+import { until } from '../../support/until.ts'
 
 const BINARY = 'application/octet-stream'
 const record = {

@@ -5,7 +5,7 @@ import type { ForcedEntry } from '../../../sequencer/forced.ts'
 import { forcedQueue } from '../../support/forcedQueue.ts'
 import { temporaryFolder } from '../../support/temporaryFolder.ts'
 import { ACTIVE_FROM, localFleet, openLocalLane, sequence, T0 } from '../localLane.ts'
-import { until } from '../support/until.ts'
+import { until } from '../../support/until.ts'
 import { assertSameAgain, assertSettles, picture, records } from './forcedChecks.ts'
 import { strangersBatch } from './strangersBatch.ts'
 

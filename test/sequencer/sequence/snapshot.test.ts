@@ -14,7 +14,7 @@ import { readSnapshotFile } from '../../../sequencer/store/snapshotFile.ts'
 import { forcedQueue } from '../../support/forcedQueue.ts'
 import { temporaryFolder } from '../../support/temporaryFolder.ts'
 import { ACTIVE_FROM, hex, type LocalLane, localFleet, openLocalLane, sequence, T0 } from '../localLane.ts'
-import { until } from '../support/until.ts'
+import { until } from '../../support/until.ts'
 import { records } from './forcedChecks.ts'
 import { strangersBatch } from './strangersBatch.ts'
 
