@@ -1,10 +1,6 @@
 import { once } from 'node:events'
 import type { Stream } from '@libp2p/interface'
-import { noise } from '@libp2p/noise'
-import { tcp } from '@libp2p/tcp'
-import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p } from 'libp2p'
 import {
   AnswerStatus,
   decodeAnswer,
@@ -13,6 +9,7 @@ import {
   MAX_ANSWER_FRAME_BYTES,
   RECORDS_PROTOCOL,
 } from '../../../protocol/wire.ts'
+import { startRawPeer } from '../rawPeer.ts'
 
 export interface Flood {
   readonly address: string
@@ -27,13 +24,7 @@ export interface Flood {
 
 /** A peer that writes requests as fast as flow control lets it, and heeds no refusal. */
 export async function flood({ address, lane, next, onAnswered, onHeldBack, done }: Flood): Promise<void> {
-  const node = await createLibp2p({
-    transports: [tcp()],
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
-    connectionMonitor: { enabled: false },
-    connectionGater: { denyDialMultiaddr: () => false },
-  })
+  const node = await startRawPeer()
   try {
     const connection = await node.dial(multiaddr(address))
     const stream = await connection.newStream(RECORDS_PROTOCOL)

@@ -1,13 +1,10 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { noise } from '@libp2p/noise'
-import { tcp } from '@libp2p/tcp'
-import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p } from 'libp2p'
 import { encodeRequestFrame, RECORDS_PROTOCOL } from '../../../protocol/wire.ts'
 import { Random } from '../generators/random.ts'
+import { startRawPeer } from '../rawPeer.ts'
 import type { Siege } from './tally.ts'
 
 /** Bytes that are no handshake, from another loopback address. */
@@ -31,13 +28,7 @@ export async function rawBytes({ tally, seed, done }: Siege, address: string, fr
 export async function badFrames({ tally, seed, done }: Siege, address: string, lane: number): Promise<void> {
   const random = new Random(seed)
   while (!done.aborted) {
-    const node = await createLibp2p({
-      transports: [tcp()],
-      connectionEncrypters: [noise()],
-      streamMuxers: [yamux()],
-      connectionMonitor: { enabled: false },
-      connectionGater: { denyDialMultiaddr: () => false },
-    })
+    const node = await startRawPeer()
     try {
       const connection = await node.dial(multiaddr(address), { signal: AbortSignal.timeout(2_000) })
       for (let i = 0; i < 20 && !done.aborted; i++) {
