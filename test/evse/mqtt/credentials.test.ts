@@ -4,12 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { startDevnetBroker } from '../../../devnet/broker.ts'
-import { openBrokerLink } from '../../../evse/mqtt/brokerLink.ts'
 import type { BrokerConfig } from '../../../evse/mqtt/config.ts'
 import { readCredentials } from '../../../evse/mqtt/credentials.ts'
 import { isBackfeedError } from '../../../runtime/errors.ts'
-import { silentLogger } from '../../../runtime/log.ts'
 import { createPki, type Pki } from '../../gateway/mqtt/pki.ts'
+import { openIdleLink } from '../../gateway/mqtt/site.ts'
 import { until } from '../../support/until.ts'
 
 async function pkiOf(t: TestContext): Promise<Pki> {
@@ -56,17 +55,7 @@ test('certificates and keys that must not be used are refused by what is wrong w
 })
 
 async function faultAt(t: TestContext, config: BrokerConfig): Promise<string> {
-  const link = openBrokerLink({
-    config,
-    clientId: 'test',
-    sessionSeconds: 0,
-    subscriptions: {},
-    maxWaiting: 1,
-    onMessage: () => {},
-    now: Date.now,
-    log: silentLogger(),
-  })
-  t.after(() => link.close())
+  const link = openIdleLink(t, config)
   await until(() => link.fault !== undefined)
   assert.equal(link.isUp, false)
   return link.fault!.code
@@ -91,17 +80,7 @@ test('a renewed certificate is shown at the next connection', async (t) => {
   const broker = await startDevnetBroker({ tls: await pki.issue('broker') })
   t.after(() => broker.close())
   const config = at(broker.url, only(await pki.issue('evse-1')))
-  const link = openBrokerLink({
-    config,
-    clientId: 'test',
-    sessionSeconds: 0,
-    subscriptions: { 'backfeed/v1/1/evse-1/commands': 1 },
-    maxWaiting: 1,
-    onMessage: () => {},
-    now: Date.now,
-    log: silentLogger(),
-  })
-  t.after(() => link.close())
+  const link = openIdleLink(t, config, { subscriptions: { 'backfeed/v1/1/evse-1/commands': 1 } })
   assert.ok(await link.whenUp(5_000))
   // Of another name: it may no longer subscribe, which shows that it is the one that was shown.
   const renewed = await pki.issue('evse-2')

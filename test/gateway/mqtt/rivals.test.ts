@@ -3,11 +3,9 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openBrokerLink } from '../../../evse/mqtt/brokerLink.ts'
-import { silentLogger } from '../../../runtime/log.ts'
 import { until } from '../../support/until.ts'
 import { BROKERS, type TestBroker } from './brokers.ts'
-import { openSite, plainBroker, type Site, temporaryFolder } from './site.ts'
+import { openIdleLink, openSite, plainBroker, type Site, temporaryFolder } from './site.ts'
 
 // Two that go by one name at the broker cut each other off, over and over: nothing is lost, and much is late.
 
@@ -67,17 +65,9 @@ test('a broker of MQTT 5 that says who took over is believed at once', { timeout
   })
   t.after(() => broker.close())
   await once(broker.listen(0, '127.0.0.1'), 'listening')
-  const link = openBrokerLink({
-    config: plainBroker(`mqtt://127.0.0.1:${(broker.address() as AddressInfo).port}`),
+  const link = openIdleLink(t, plainBroker(`mqtt://127.0.0.1:${(broker.address() as AddressInfo).port}`), {
     clientId: 'gateway-live',
-    sessionSeconds: 0,
-    subscriptions: {},
-    maxWaiting: 1,
-    onMessage: () => {},
-    now: Date.now,
-    log: silentLogger(),
   })
-  t.after(() => link.close())
   await until(() => link.fault?.code === 'MQTT_CLIENT_ID_SHARED')
   assert.match(link.fault!.message, /gateway-live/)
 })

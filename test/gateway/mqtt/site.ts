@@ -5,6 +5,7 @@ import type { TestContext } from 'node:test'
 import { seededEvseSigner } from '../../../devnet/evseSigner.ts'
 import { MqttEvse } from '../../../devnet/stations/mqttEvse.ts'
 import type { Telemetry } from '../../../evse/guard/telemetry.ts'
+import { type BrokerLink, openBrokerLink } from '../../../evse/mqtt/brokerLink.ts'
 import type { BrokerConfig } from '../../../evse/mqtt/config.ts'
 import type { PositionPayload } from '../../../evse/mqtt/payloads.ts'
 import { type LevelOutbox, openOutbox } from '../../../evse/outbox/levelOutbox.ts'
@@ -147,6 +148,26 @@ export async function temporaryFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'backfeed-mqtt-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   return folder
+}
+
+/** A link that nobody listens to. */
+export function openIdleLink(
+  t: TestContext,
+  config: BrokerConfig,
+  { clientId = 'test', subscriptions = {} }: { clientId?: string; subscriptions?: Record<string, 0 | 1 | 2> } = {},
+): BrokerLink {
+  const link = openBrokerLink({
+    config,
+    clientId,
+    sessionSeconds: 0,
+    subscriptions,
+    maxWaiting: 1,
+    onMessage: () => {},
+    now: Date.now,
+    log: silentLogger(),
+  })
+  t.after(() => link.close())
+  return link
 }
 
 export function plainBroker(url: string): BrokerConfig {
