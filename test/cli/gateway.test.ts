@@ -5,6 +5,7 @@ import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { stringify } from 'smol-toml'
 import { freePort } from '../../devnet/freePort.ts'
 import { startAnvil } from '../support/anvil.ts'
 import { type Answer, backfeed, CLI } from '../support/commandLine.ts'
@@ -28,10 +29,7 @@ pollMs = 100
 follow = { kind = "depth", blocks = 0 }
 [clock]
 source = "l1"
-[contracts]
-${Object.entries(lane.contracts)
-  .map(([name, value]) => `${name} = ${typeof value === 'number' ? value : `"${value}"`}`)
-  .join('\n')}
+${stringify({ contracts: { ...lane.contracts } })}
 [[sequencers]]
 lane = ${lane.lane}
 addresses = ["http://127.0.0.1:1"]

@@ -5,6 +5,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { stringify } from 'smol-toml'
 import { startDevnetBroker } from '../../../devnet/broker.ts'
 import { PERIOD_SECONDS } from '../../../protocol/limits.ts'
 import { type Sequencer, startSequencer } from '../../../sequencer/main.ts'
@@ -120,10 +121,7 @@ test('records of the agent’s process reach the lane by MQTT and a gateway’s 
 rpcUrl = "${lane.anvil.url}"
 pollMs = 100
 follow = { kind = "depth", blocks = 0 }
-[contracts]
-${Object.entries(lane.contracts)
-  .map(([name, value]) => `${name} = ${typeof value === 'number' ? value : `"${value}"`}`)
-  .join('\n')}
+${stringify({ contracts: { ...lane.contracts } })}
 [[sequencers]]
 lane = ${lane.lane}
 addresses = ["${sequencer.url}"]
