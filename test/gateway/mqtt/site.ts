@@ -138,10 +138,19 @@ export function signedRow(slot: number, index: number): Uint8Array {
   return seededEvseSigner(SEED, slot).signRecord(record, { domain, ...PLACE })
 }
 
+/** The interval that a test began in. It is read once: a quarter is the same one each time that it is asked for, and overlaps no other. */
+const NOW_INTERVAL = Math.floor(Date.now() / 1000 / 15)
+
 /** A quarter of an hour, the `index`th of the test; its receipt's time is the machine's, so it lies shortly before. */
 export function quarter(index: number): Parameters<MqttEvse['feed']>[0] {
-  const now = Math.floor(Date.now() / 1000 / 15)
-  return { contract: 1, start: now - 60 * (index + 1), intervals: 60, energyWh: 1_000 + index, socDrop: 300, tempC: 25 }
+  return {
+    contract: 1,
+    start: NOW_INTERVAL - 60 * (index + 1),
+    intervals: 60,
+    energyWh: 1_000 + index,
+    socDrop: 300,
+    tempC: 25,
+  }
 }
 
 export async function temporaryFolder(t: TestContext): Promise<string> {
