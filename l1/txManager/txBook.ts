@@ -1,4 +1,4 @@
-import { currentAttempt, type TxRecord } from './txRecord.ts'
+import { currentAttempt, type TxRecord, withoutNeedlessData } from './txRecord.ts'
 import type { TxStore } from './txStore.ts'
 
 /** Final records kept, so that a caller that crashed before it noted a result learns it by sending the id again. */
@@ -15,7 +15,7 @@ export class TxBook {
 
   async load(): Promise<void> {
     this.#records.clear()
-    for (const record of await this.#store.load()) this.#records.set(record.id, record)
+    for (const record of await this.#store.load()) this.#records.set(record.id, withoutNeedlessData(record))
   }
 
   get(id: string): TxRecord | undefined {
@@ -42,7 +42,8 @@ export class TxBook {
     return this.open().reduce((next, record) => Math.max(next, record.nonce + 1), accountNonce)
   }
 
-  async save(record: TxRecord): Promise<TxRecord> {
+  async save(change: TxRecord): Promise<TxRecord> {
+    const record = withoutNeedlessData(change)
     await this.#store.put(record)
     this.#records.set(record.id, record)
     return record

@@ -48,6 +48,7 @@ export interface TxRecord {
   readonly label: string
   readonly kind: TxKind
   readonly to: Address
+  /** Empty once it is final and did not revert: nobody asks again what it said, and a batch's calldata is large. */
   readonly data: Hex
   readonly value: bigint
   readonly gas: bigint
@@ -62,4 +63,10 @@ export interface TxRecord {
 /** The newest attempt that holds the record's nonce. */
 export function currentAttempt(record: TxRecord): Attempt | undefined {
   return record.attempts.findLast((attempt) => attempt.nonce === record.nonce)
+}
+
+/** The record without what no question about it needs any more. Why one reverted is found by running it again, also later. */
+export function withoutNeedlessData(record: TxRecord): TxRecord {
+  const isDone = record.status.kind === 'final' && record.status.inclusion.succeeded
+  return isDone && record.data !== '0x' ? { ...record, data: '0x' } : record
 }

@@ -90,6 +90,41 @@ test('sends in order, once an id, and says when it is final', async () => {
   assert.equal(await client.getTransactionCount({ address: manager.address }), 2)
 })
 
+test('what is final keeps its calldata only where it tells why it reverted, also across a restart', async () => {
+  const refuser = await anvil.deploy({ initCode: initCode(REFUSER), from: 9 })
+  const done = plain('done', '0x0102')
+  // A gas limit of its own: it is not simulated first.
+  const reverts = { ...plain('reverts', '0x0304'), to: refuser, gas: 100_000n }
+  const abi = parseAbi(['error Refused()'])
+  const isRefused = (error: unknown) => isBackfeedError(error, 'L1_REVERTED') && error.message.includes('Refused()')
+  const kept = (manager: TxManager) => manager.records().map(({ id, data }) => [id, data])
+  const expected = [
+    ['done', '0x'],
+    ['reverts', '0x0304'],
+  ]
+  let settings: TxManagerSettings
+  {
+    await using given = await managed({ abi })
+    settings = given.settings
+    const { manager } = given
+    await manager.send(done)
+    await assert.rejects(manager.send(reverts), isRefused)
+    assert.equal(kept(manager)[0]?.[1], '0x0102')
+    const isFinal = [manager.final('done'), assert.rejects(manager.final('reverts'), isRefused)]
+    await anvil.mine(4)
+    await Promise.all(isFinal)
+    assert.deepEqual(kept(manager), expected)
+  }
+  await using again = await managed(settings)
+  assert.deepEqual(kept(again.manager), expected)
+  assert.equal((await again.manager.send(done)).status, 'success')
+  await assert.rejects(again.manager.send(reverts), isRefused)
+  assert.deepEqual(
+    (await settings.store.load()).map(({ id, data }) => [id, data]),
+    expected,
+  )
+})
+
 test('sends blobs with cell proofs, and plain transactions only when those are mined', async () => {
   await using given = await managed()
   const { manager } = given
@@ -242,6 +277,7 @@ test('what a reorganisation throws out is sent again', async () => {
   await using given = await managed()
   const { manager } = given
   const snapshot = await anvil.snapshot()
+  const nonce = await client.getTransactionCount({ address: manager.address })
   const before = await manager.send(plain('reorged'))
   const reorged = until(manager, 'reorged')
   const minedAgain = until(manager, 'mined')
@@ -250,7 +286,7 @@ test('what a reorganisation throws out is sent again', async () => {
   await minedAgain
   const again = await manager.send(plain('reorged'))
   assert.equal(again.transactionHash, before.transactionHash)
-  assert.equal(await client.getTransactionCount({ address: manager.address }), 1)
+  assert.equal(await client.getTransactionCount({ address: manager.address }), nonce + 1)
   const final = manager.final('reorged')
   await anvil.mine(4)
   assert.equal((await final).blockHash, again.blockHash)
