@@ -3,9 +3,10 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import { Aedes } from 'aedes'
 import { DOWNLINKS, parseTopic, TOPIC_ROOT, UPLINKS } from '../evse/mqtt/topics.ts'
+import { freePort } from './freePort.ts'
 
 export interface DevnetBrokerSettings {
-  /** Default 0: any free one; a restart takes the same again. */
+  /** Default: any free one; a restart takes the same again. */
   readonly port?: number
   /** Mutual TLS: who is who says the certificate's common name. Absent: the user name, without a password. */
   readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string }
@@ -30,8 +31,8 @@ export interface DevnetBroker extends AsyncDisposable {
 
 export async function startDevnetBroker(settings: DevnetBrokerSettings = {}): Promise<DevnetBroker> {
   const clients = new Set<string>()
-  let running = await listen(settings, settings.port ?? 0, clients)
-  const { port } = running
+  const port = settings.port ?? (await freePort())
+  let running = await listen(settings, port, clients)
   const stop = async (): Promise<void> => {
     for (const socket of running.sockets) socket.destroy()
     running.server.close()
@@ -57,7 +58,6 @@ interface Running {
   readonly broker: Aedes
   readonly server: Server
   readonly sockets: Set<Socket>
-  readonly port: number
 }
 
 async function listen(settings: DevnetBrokerSettings, port: number, clients: Set<string>): Promise<Running> {
@@ -98,9 +98,7 @@ async function listen(settings: DevnetBrokerSettings, port: number, clients: Set
       : createTlsServer({ ...tls, requestCert: true, rejectUnauthorized: true }, onConnection)
   server.listen(port, '127.0.0.1')
   await once(server, 'listening')
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('the broker listens on no port')
-  return { broker, server, sockets, port: address.port }
+  return { broker, server, sockets }
 }
 
 function commonName(socket: TLSSocket): string | undefined {

@@ -20,7 +20,7 @@ export interface L1Node extends AsyncDisposable {
   stop(): Promise<void>
 }
 
-const START_TIMEOUT_MS = 20_000
+const START_TIMEOUT_MS = 60_000
 
 export async function startL1Node(options: { startSeconds: number }): Promise<L1Node> {
   const port = await freePort()

@@ -12,7 +12,7 @@ import { type Answer, backfeed, CLI } from '../support/commandLine.ts'
 import { openTestLane } from '../support/laneFixture.ts'
 import { temporaryFolder } from '../support/temporaryFolder.ts'
 
-test('a gateway as an operator runs it: checked, started, asked, told, stopped', { timeout: 120_000 }, async (t) => {
+test('a gateway as an operator runs it: checked, started, asked, told, stopped', { timeout: 300_000 }, async (t) => {
   await using anvil = await startAnvil()
   await using folder = await temporaryFolder()
   const lane = await openTestLane({ anvil, evses: 2 })

@@ -36,7 +36,7 @@ function wrongAmount(bodies: readonly Uint8Array[]): Story {
   return rootLies(bodies).find(({ lie }) => lie.name === 'wrong amount')!
 }
 
-const until = untilWithin(60)
+const until = untilWithin(180)
 
 describe('six attesters: four at work, one silent, one that lies', () => {
   let anvil: Anvil

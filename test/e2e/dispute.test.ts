@@ -109,7 +109,7 @@ async function challengerOf(lane: TestLane): Promise<Caller> {
 
 for (const data of ['calldata', 'blob'] as const) {
   test(`a grid meter disputes a record in ${data}; its owner is paid less by exactly what was clawed back`, {
-    timeout: 300_000,
+    timeout: 600_000,
   }, async () => {
     await using anvil = await startAnvil()
     await using folder = await temporaryFolder()
@@ -127,7 +127,7 @@ for (const data of ['calldata', 'blob'] as const) {
       await sequencer.sink.submit({ lane: lane.lane, rows, count: 60 })
       await sequencer.closeBatch(lane.lane)
       await anvil.warp(120)
-      await sequencer.idle(lane.lane, AbortSignal.timeout(60_000))
+      await sequencer.idle(lane.lane, AbortSignal.timeout(180_000))
     }
     const challenger = await challengerOf(lane)
     const { court } = lane.contracts
@@ -192,7 +192,7 @@ for (const data of ['calldata', 'blob'] as const) {
 }
 
 test('a double plug costs the smaller credit; two records for one span cost an EVSE its deposit', {
-  timeout: 300_000,
+  timeout: 600_000,
 }, async () => {
   await using anvil = await startAnvil()
   await using folder = await temporaryFolder()
@@ -206,7 +206,7 @@ test('a double plug costs the smaller credit; two records for one span cost an E
     await sequencer.sink.submit({ lane: lane.lane, rows, count: 2 })
     await sequencer.closeBatch(lane.lane)
     await anvil.warp(120)
-    await sequencer.idle(lane.lane, AbortSignal.timeout(60_000))
+    await sequencer.idle(lane.lane, AbortSignal.timeout(180_000))
   }
   const challenger = await challengerOf(lane)
   const { court } = lane.contracts
@@ -246,7 +246,7 @@ test('a double plug costs the smaller credit; two records for one span cost an E
   assert.equal(credits[0]!.withdrawableMicro, BigInt(large.amountMicro))
 })
 
-test('an EVSE of a BLS lane equivocates as well', { timeout: 300_000 }, async () => {
+test('an EVSE of a BLS lane equivocates as well', { timeout: 600_000 }, async () => {
   await using anvil = await startAnvil()
   const lane = await openTestLane({ anvil, evses: 2, layout: BLS_LAYOUT, depositMicro: DEPOSIT_MICRO })
   const challenger = await challengerOf(lane)

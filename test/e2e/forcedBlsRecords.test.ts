@@ -17,7 +17,7 @@ const PROVER = 4
 const PAYER = 7
 
 test('a BLS lane: forced records are signed on L1, 64 a chunk, and a forged one is caught', {
-  timeout: 300_000,
+  timeout: 600_000,
 }, async () => {
   await using anvil = await startAnvil()
   const fixture = await openTestLane({ anvil, layout: BLS_LAYOUT })

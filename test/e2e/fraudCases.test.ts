@@ -25,7 +25,7 @@ const PROVER = 4
 const RIVAL = 6
 const THIEF = 7
 
-const until = untilWithin(60)
+const until = untilWithin(180)
 
 /** The first of two waits for the second. */
 function pairing(): () => Promise<void> {

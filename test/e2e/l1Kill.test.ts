@@ -29,7 +29,7 @@ const SERVICES = {
   sequencer: fileURLToPath(new URL('../support/sequencerProcess.ts', import.meta.url)),
   prover: fileURLToPath(new URL('../support/proverProcess.ts', import.meta.url)),
 }
-const until = untilWithin(120)
+const until = untilWithin(180)
 
 /** A node that is killed, and started on the same port from what it had on disk: what came since is lost, and comes back as another chain. */
 class MortalNode implements AsyncDisposable {
@@ -82,7 +82,7 @@ class MortalNode implements AsyncDisposable {
 }
 
 test(`nothing acknowledged is lost when the L1 node is killed ${KILLS} times under load`, {
-  timeout: 200_000 + KILLS * 30_000,
+  timeout: 400_000 + KILLS * 60_000,
 }, async () => {
   await using stack = new AsyncDisposableStack()
   const folder = stack.use(await temporaryFolder())

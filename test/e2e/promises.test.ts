@@ -80,7 +80,7 @@ async function promiseAndPost(lane: TestLane, folder: string, order: readonly nu
 
 for (const mode of ['calldata', 'blob'] as const) {
   test(`a sequencer that swaps two promised records is slashed by their real receipts: ${mode}`, {
-    timeout: 240_000,
+    timeout: 600_000,
   }, async () => {
     await using anvil = await startAnvil()
     await using folder = await temporaryFolder()
@@ -108,7 +108,7 @@ for (const mode of ['calldata', 'blob'] as const) {
 }
 
 test('a dropped record breaks the promises behind it, and the last place is not covered any more', {
-  timeout: 240_000,
+  timeout: 600_000,
 }, async () => {
   await using anvil = await startAnvil()
   await using folder = await temporaryFolder()
@@ -132,7 +132,7 @@ test('a dropped record breaks the promises behind it, and the last place is not 
 })
 
 test('an honest sequencer keeps every promise through restarts, redating and a reorganisation of L1', {
-  timeout: 300_000,
+  timeout: 600_000,
 }, async () => {
   await using anvil = await startAnvil()
   await using folder = await temporaryFolder()
@@ -164,11 +164,11 @@ test('an honest sequencer keeps every promise through restarts, redating and a r
     await submit(lane, sequencer.url, rows[2]!, acknowledged)
     await sequencer.closeBatch(lane.lane)
     await anvil.warp(10)
-    await sequencer.idle(lane.lane, AbortSignal.timeout(120_000))
+    await sequencer.idle(lane.lane, AbortSignal.timeout(180_000))
     await submit(lane, sequencer.url, rows[3]!, acknowledged)
     await sequencer.closeBatch(lane.lane)
     await anvil.warp(10)
-    await sequencer.idle(lane.lane, AbortSignal.timeout(120_000))
+    await sequencer.idle(lane.lane, AbortSignal.timeout(180_000))
     // The block with the newest batch is taken back.
     const tip = await tipOf(lane)
     await anvil.reorg(1)

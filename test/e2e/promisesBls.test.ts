@@ -47,7 +47,7 @@ async function bondOf({ client, contracts, operator }: TestLane): Promise<bigint
 }
 
 test('a BLS lane’s promise is broken by another record, and by an aggregate that does not verify; a kept one never', {
-  timeout: 300_000,
+  timeout: 600_000,
 }, async () => {
   await using anvil = await startAnvil()
   await using folder = await temporaryFolder()

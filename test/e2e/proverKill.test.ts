@@ -21,10 +21,10 @@ const KILLS = Number(process.env.KILLS ?? (byNight === false ? 20 : 3))
 const PROVER = fileURLToPath(new URL('../support/proverProcess.ts', import.meta.url))
 const address = anvilAccount(PROVER_ACCOUNT).address
 const flip = (root: Uint8Array): Uint8Array => root.with(30, root[30]! ^ 1) as Uint8Array
-const until = untilWithin(90)
+const until = untilWithin(180)
 
 test(`a prover that is killed while it follows, commits and proves, proves each fraud once`, {
-  timeout: 240_000 + KILLS * 15_000,
+  timeout: 300_000 + KILLS * 60_000,
 }, async () => {
   await using anvil = await startAnvil()
   await using folder = await temporaryFolder()

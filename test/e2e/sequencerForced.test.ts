@@ -33,7 +33,7 @@ import { temporaryFolder } from '../support/temporaryFolder.ts'
 const PROVER = 4
 const STRANGER = 5
 
-const until = untilWithin(90)
+const until = untilWithin(180)
 
 /** Takes records in and remembers what was promised. */
 async function accept(
@@ -65,7 +65,7 @@ function replaySettings(lane: TestLane) {
 async function idle(sequencer: Sequencer, lane: TestLane): Promise<void> {
   try {
     await sequencer.closeBatch(lane.lane)
-    await sequencer.idle(lane.lane, AbortSignal.timeout(90_000))
+    await sequencer.idle(lane.lane, AbortSignal.timeout(180_000))
   } catch (cause) {
     throw new Error(JSON.stringify(sequencer.queries.problems()), { cause })
   }
@@ -108,7 +108,7 @@ async function assertAgree(lane: TestLane, sequencer: Sequencer, prover: TestPro
 
 for (const data of ['calldata', 'blob'] as const) {
   test(`${data}: a record that the sequencer was not given is settled and paid once L1 was`, {
-    timeout: 300_000,
+    timeout: 600_000,
   }, async () => {
     await using anvil = await startAnvil()
     await using folder = await temporaryFolder()
@@ -174,7 +174,7 @@ const isNotOpen = (reason: RegExp) => (error: unknown) =>
   isBackfeedError(error, 'FORCED_NOT_OPEN') && reason.test(error.message)
 
 test('down for a day, a stranger posts what waits; back again it follows and posts all that it promised', {
-  timeout: 300_000,
+  timeout: 600_000,
 }, async () => {
   await using anvil = await startAnvil()
   await using folder = await temporaryFolder()
@@ -242,7 +242,7 @@ async function postFalse(lane: TestLane): Promise<Posted> {
 }
 
 test('slashed below its bond, a stranger posts at once; bonded again it goes on with what it promised', {
-  timeout: 300_000,
+  timeout: 600_000,
 }, async () => {
   await using anvil = await startAnvil()
   await using folder = await temporaryFolder()

@@ -26,7 +26,7 @@ async function submit(sequencer: Sequencer, lane: number, rows: Uint8Array) {
 async function post(sequencer: Sequencer, lane: TestLane): Promise<void> {
   await sequencer.closeBatch(lane.lane)
   await lane.anvil.warp(120)
-  await sequencer.idle(lane.lane, AbortSignal.timeout(60_000))
+  await sequencer.idle(lane.lane, AbortSignal.timeout(180_000))
 }
 
 async function derive(lane: TestLane) {

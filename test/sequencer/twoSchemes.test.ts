@@ -24,7 +24,7 @@ async function submit(sequencer: Sequencer, { lane, fleet }: TestLane, rows: Uin
 async function postBoth(sequencer: Sequencer, lanes: readonly TestLane[]): Promise<void> {
   for (const { lane } of lanes) await sequencer.closeBatch(lane)
   await lanes[0]!.anvil.warp(120)
-  for (const { lane } of lanes) await sequencer.idle(lane, AbortSignal.timeout(120_000))
+  for (const { lane } of lanes) await sequencer.idle(lane, AbortSignal.timeout(180_000))
 }
 
 /** By L1 alone, signatures and sums of signatures included; @throws when a root is not what settlement comes to. */

@@ -27,7 +27,7 @@ test('the transaction manager, ended at each of its writes and broadcasts', asyn
 
 // [seed, steps], small enough for every change; the nightly run plays many at length.
 for (const [seed, steps] of [[3, 9]] as const) {
-  test(`seed ${seed}, ${steps} steps`, { timeout: 300_000 }, async () => {
+  test(`seed ${seed}, ${steps} steps`, { timeout: 600_000 }, async () => {
     console.log(await play(drawPlan(seed, steps)))
   })
 }

@@ -11,6 +11,7 @@ import { mnemonicToAccount } from 'viem/accounts'
 import { foundry } from 'viem/chains'
 import { spawnAnvil } from '../../devnet/anvil.ts'
 import { freePort } from '../../devnet/freePort.ts'
+import { untilWithin } from './until.ts'
 
 export interface AnvilOptions {
   port?: number
@@ -115,14 +116,11 @@ async function waitUntilReady(
   client: Pick<PublicClient, 'getChainId'>,
   child: { exitCode: number | null },
 ): Promise<void> {
-  for (let attempt = 0; attempt < 200; attempt++) {
+  await untilWithin(120)('anvil answers', async () => {
     if (child.exitCode !== null) throw new Error(`anvil ended with ${child.exitCode}`)
-    try {
-      await client.getChainId()
-      return
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
-  }
-  throw new Error('anvil did not answer within 10 s')
+    return await client.getChainId().then(
+      () => true,
+      () => false,
+    )
+  })
 }

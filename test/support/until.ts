@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export type Condition = () => boolean | Promise<boolean>
 export type Until = (what: string, condition: Condition) => Promise<void>
 
-/** Polls what this process brings about, for 8 s at most, so that what is broken shows as a failure and not as a hang. */
+/** Polls what this process brings about, for a minute at most, so that what is broken shows as a failure and not as a hang. */
 export function until(condition: Condition): Promise<void> {
-  return poll('what is waited for', condition, { seconds: 8, everyMs: 2 })
+  return poll('what is waited for', condition, { seconds: 60, everyMs: 2 })
 }
 
 /** Polls what blocks and other processes bring about. The deadline is for a machine that is busy. */

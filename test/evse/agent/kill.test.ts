@@ -28,7 +28,7 @@ interface LaneContract {
 }
 
 test(`every record settles exactly once, though the agent is killed ${KILLS} times, links are cut and the sequencer restarts`, {
-  timeout: 300_000,
+  timeout: 600_000,
 }, async () => {
   // The chain's clock is this machine's, so that the agent runs as it would in the field.
   const nowSeconds = Math.floor(Date.now() / 1_000)

@@ -88,13 +88,13 @@ async function discharge(
   }
 }
 
-test('records of the agent’s process reach the lane by libp2p', { timeout: 120_000 }, async () => {
+test('records of the agent’s process reach the lane by libp2p', { timeout: 300_000 }, async () => {
   await using place = await openPlace()
   await discharge(place, { sequencers: [place.sequencer.multiaddrs[0]!] })
 })
 
 test('records of the agent’s process, signed in a PKCS#11 token, reach the lane by HTTP', {
-  timeout: 120_000,
+  timeout: 300_000,
   skip: await skipWithoutSoftHsm(),
 }, async () => {
   await using place = await openPlace()
@@ -108,7 +108,7 @@ test('records of the agent’s process, signed in a PKCS#11 token, reach the lan
 })
 
 test('records of the agent’s process reach the lane by MQTT and a gateway’s process, receipts come back', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   await using place = await openPlace()
   const { lane, folder, sequencer } = place

@@ -48,7 +48,7 @@ async function deliverAll(box: LevelOutbox, client: RecordClient, lane = 0): Pro
 }
 
 test('a month offline: 2 880 records go to the sequencer in order, and each has its receipt', {
-  timeout: 240_000,
+  timeout: 600_000,
 }, async (t) => {
   await using anvil = await startAnvil()
   await using folder = await temporaryFolder()
@@ -82,7 +82,7 @@ test('a month offline: 2 880 records go to the sequencer in order, and each has 
 })
 
 test('a year offline fits the default outbox, on disk and in memory, and goes out in order', {
-  timeout: 240_000,
+  timeout: 600_000,
 }, async (t) => {
   await using folder = await temporaryFolder()
   const path = join(folder.path, 'edge')
@@ -110,7 +110,7 @@ test('a year offline fits the default outbox, on disk and in memory, and goes ou
   assert.ok(folderBytes(path) < 2 * EVSE_OUTBOX_BYTES)
 })
 
-test('a small outbox over a year: the oldest answered go, nothing unanswered does', { timeout: 240_000 }, async () => {
+test('a small outbox over a year: the oldest answered go, nothing unanswered does', { timeout: 600_000 }, async () => {
   await using folder = await temporaryFolder()
   await using store = await openEdgeStore(folder.path, OWNER)
   const maxBytes = 1_000_000

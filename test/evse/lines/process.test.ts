@@ -70,7 +70,7 @@ function run(config: string): AsyncDisposable & {
 }
 
 test('lines over standard input: answers, repeats over a restart, what is wrong, position and status', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   await using folder = await temporaryFolder()
   const config = writeConfig(folder.path, 'log = { level = "silent" }')
@@ -120,7 +120,7 @@ test('lines over standard input: answers, repeats over a restart, what is wrong,
 })
 
 test('the guard next to the hardware: commands go out as lines, stale telemetry pauses', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   await using folder = await temporaryFolder()
   const guard = 'guard = { contactorDwellMs = 0, telemetry = { resumeAfterMs = 0 }, rampUpWPerS = 1000000 }'

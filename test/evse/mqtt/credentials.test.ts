@@ -81,7 +81,7 @@ test('a renewed certificate is shown at the next connection', async (t) => {
   t.after(() => broker.close())
   const config = at(broker.url, only(await pki.issue('evse-1')))
   const link = openIdleLink(t, config, { subscriptions: { 'backfeed/v1/1/evse-1/commands': 1 } })
-  assert.ok(await link.whenUp(5_000))
+  assert.ok(await link.whenUp(60_000))
   // Of another name: it may no longer subscribe, which shows that it is the one that was shown.
   const renewed = await pki.issue('evse-2')
   await writeFile(config.certFile!, renewed.cert)

@@ -15,7 +15,7 @@ const seed = Number(process.env.MQTT_SEED ?? Math.floor(Math.random() * 2 ** 31)
 
 for (const { name, skip, open } of BROKERS) {
   const title = `${name}: an evening of mishaps loses and doubles no watt-hour (MQTT_SEED=${seed} node --test ${'test/gateway/mqtt/evening.test.ts'})`
-  test(title, { skip, timeout: 120_000 }, async (t) => {
+  test(title, { skip, timeout: 300_000 }, async (t) => {
     const random = new Random(seed)
     const broker = await open(t)
     const folder = await temporaryFolder(t)

@@ -33,5 +33,5 @@ const site = await openSite({
     },
   }),
 })
-await site.source.whenUp(10_000)
+await site.source.whenUp(60_000)
 say('up')

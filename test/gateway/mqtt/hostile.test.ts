@@ -32,7 +32,7 @@ async function gatewayAt(
   const settings = { broker: broker.gateway, folder: await temporaryFolder(t), evses: 2, operator, ...more }
   const site = await openSite(settings)
   t.after(() => site.close())
-  assert.ok(await site.source.whenUp(5_000))
+  assert.ok(await site.source.whenUp(60_000))
   return { broker, operator, site }
 }
 
@@ -52,7 +52,7 @@ async function complaintsTo(device: MqttClient): Promise<ErrorPayload[]> {
 for (const { name, skip, open } of BROKERS.filter(({ name }) => name !== 'aedes over TLS')) {
   test(`${name}: garbage on every topic is refused with a reason, and harms nobody`, {
     skip,
-    timeout: 60_000,
+    timeout: 240_000,
   }, async (t) => {
     const seed = Math.floor(Math.random() * 2 ** 31)
     const random = new Random(seed)
@@ -90,7 +90,7 @@ for (const { name, skip, open } of BROKERS.filter(({ name }) => name !== 'aedes 
     assert.equal(operator.creditedWh, good.meteredWh)
   })
 
-  test(`${name}: each fault has its code`, { skip, timeout: 60_000 }, async (t) => {
+  test(`${name}: each fault has its code`, { skip, timeout: 240_000 }, async (t) => {
     const { broker, operator } = await gatewayAt(t, open)
     const device = await rawDevice(t, broker)
     const stranger = await rawClient(t, await broker.configOf('stranger'), { clientId: 'other', version: 4 })
@@ -141,7 +141,7 @@ for (const { name, skip, open } of BROKERS.filter(({ name }) => name !== 'aedes 
 
   test(`${name}: a full box keeps the message with the broker until there is room`, {
     skip,
-    timeout: 60_000,
+    timeout: 240_000,
   }, async (t) => {
     let failures = 0
     let isFull = true
@@ -170,7 +170,7 @@ for (const { name, skip, open } of BROKERS.filter(({ name }) => name !== 'aedes 
 
   test(`${name}: a slow gateway takes one message after another, and the broker keeps the rest`, {
     skip,
-    timeout: 60_000,
+    timeout: 240_000,
   }, async (t) => {
     let under = 0
     let most = 0
@@ -207,7 +207,7 @@ for (const { name, skip, open } of BROKERS.filter(({ name }) => name !== 'aedes 
 
 test('mosquitto: what its access rules drop it acknowledges, and the agent notices', {
   skip: withoutMosquitto,
-  timeout: 60_000,
+  timeout: 240_000,
 }, async (t) => {
   const { broker, operator } = await gatewayAt(t, overMosquitto)
   // The certificate of another EVSE.
@@ -222,7 +222,7 @@ test('mosquitto: what its access rules drop it acknowledges, and the agent notic
       log: silentLogger(),
     })
     t.after(() => agent.close())
-    assert.ok(await agent.whenUp(5_000))
+    assert.ok(await agent.whenUp(60_000))
     const submitting = agent.records.submit({ lane: LANE, rows: signedRow(0, 0) })
     await assert.rejects(submitting, (error) => {
       assert.ok(error instanceof SubmitError)

@@ -41,7 +41,7 @@ for (const { name, skip, open } of BROKERS.filter(({ name }) => name !== 'aedes 
   for (const qos of [1, 2] as const) {
     for (const stuck of ['before', 'after'] as const) {
       const title = `${name}, QoS ${qos}: a gateway killed ${stuck} a record is durable loses and doubles nothing`
-      test(title, { skip, timeout: 60_000 }, async (t) => {
+      test(title, { skip, timeout: 240_000 }, async (t) => {
         const broker = await open(t)
         const folder = await temporaryFolder(t)
         const settings = { broker: broker.gateway, folder, evses: 1 }

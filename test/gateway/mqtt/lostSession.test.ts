@@ -10,7 +10,7 @@ import { rawClient } from './brokers.ts'
 import { nameOf, plainBroker } from './site.ts'
 
 test('what was read before a broker lost its sessions is not acknowledged to it after', {
-  timeout: 30_000,
+  timeout: 240_000,
 }, async (t) => {
   await using broker = await startDevnetBroker()
   await using proxy = await cuttableProxy()
@@ -31,7 +31,7 @@ test('what was read before a broker lost its sessions is not acknowledged to it 
     log: silentLogger(),
   })
   t.after(() => link.close())
-  assert.ok(await link.whenUp(5_000))
+  assert.ok(await link.whenUp(60_000))
   const device = await rawClient(
     t,
     { ...plainBroker(broker.url), username: nameOf(0) },
@@ -46,7 +46,7 @@ test('what was read before a broker lost its sessions is not acknowledged to it 
   await broker.restart()
   await until(() => !link.isUp)
   first.resolve()
-  assert.ok(await link.whenUp(10_000))
+  assert.ok(await link.whenUp(60_000))
   assert.deepEqual(taken, ['one', 'two', 'three'])
   assert.equal(proxy.carried(), 2, 'the broker let it in and cut it off again')
   await until(() => device.connected)

@@ -15,7 +15,7 @@ async function twoGateways(t: TestContext, broker: TestBroker, ids: readonly [st
   const open = async (clientId: string): Promise<Site> => {
     const site = await openSite({ broker: broker.gateway, folder: await temporaryFolder(t), evses: 1, clientId })
     t.after(() => site.close())
-    assert.ok(await site.source.whenUp(5_000))
+    assert.ok(await site.source.whenUp(60_000))
     return site
   }
   return [await open(ids[0]), await open(ids[1])]
@@ -24,7 +24,7 @@ async function twoGateways(t: TestContext, broker: TestBroker, ids: readonly [st
 for (const { name, skip, open } of BROKERS.filter(({ name }) => name !== 'aedes over TLS')) {
   test(`${name}: two gateways of one client id both say so`, {
     skip,
-    timeout: 60_000,
+    timeout: 240_000,
   }, async (t) => {
     const sites = await twoGateways(t, await open(t), ['backfeed-gateway', 'backfeed-gateway'])
     // Waits of 0.5, 1 and 2 s of either, give or take a half.
@@ -40,7 +40,7 @@ for (const { name, skip, open } of BROKERS.filter(({ name }) => name !== 'aedes 
 
   test(`${name}: two gateways of two client ids are no rivals, whatever becomes of the broker`, {
     skip,
-    timeout: 60_000,
+    timeout: 240_000,
   }, async (t) => {
     const broker = await open(t)
     const sites = await twoGateways(t, broker, ['north', 'south'])
@@ -54,7 +54,7 @@ for (const { name, skip, open } of BROKERS.filter(({ name }) => name !== 'aedes 
   })
 }
 
-test('a broker of MQTT 5 that says who took over is believed at once', { timeout: 30_000 }, async (t) => {
+test('a broker of MQTT 5 that says who took over is believed at once', { timeout: 240_000 }, async (t) => {
   const [CONNACK, TAKEN_OVER] = [Buffer.from('2003000000', 'hex'), Buffer.from('e0028e00', 'hex')]
   const broker = createServer((socket) => {
     socket.once('data', () => {

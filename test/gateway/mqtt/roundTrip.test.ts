@@ -10,12 +10,12 @@ import { openEvse, openSite, quarter, temporaryFolder } from './site.ts'
 // From a signed record to its checked receipt, over both brokers.
 
 for (const { name, skip, open } of BROKERS) {
-  test(`${name}: records become receipts, telemetry and commands pass`, { skip, timeout: 60_000 }, async (t) => {
+  test(`${name}: records become receipts, telemetry and commands pass`, { skip, timeout: 240_000 }, async (t) => {
     const brokers = await open(t)
     const operator = new Operator()
     const site = await openSite({ broker: brokers.gateway, folder: await temporaryFolder(t), evses: 2, operator })
     t.after(() => site.close())
-    assert.ok(await site.source.whenUp(5_000), JSON.stringify(site.source.status()))
+    assert.ok(await site.source.whenUp(60_000), JSON.stringify(site.source.status()))
     assert.equal(site.source.status().figures.protocol, brokers.protocol)
 
     const evse = openEvse(0, await brokers.evse(0), { telemetryHz: 20 })

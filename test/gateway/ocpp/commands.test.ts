@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { KNOWN_TOKEN, startOcpp } from './fixture.ts'
 
-const patient = (): AbortSignal => AbortSignal.timeout(5_000)
+const patient = (): AbortSignal => AbortSignal.timeout(60_000)
 
 interface Seen {
   readonly action: string

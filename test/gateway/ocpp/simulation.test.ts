@@ -30,7 +30,7 @@ interface Done {
 
 for (let run = 0; run < RUNS; run++) {
   const seed = Number(process.env.SEED ?? (Date.now() % 1_000_000_007) + run)
-  test(`nothing is lost, doubled or out of order (SEED=${seed})`, { timeout: 120_000 }, async () => {
+  test(`nothing is lost, doubled or out of order (SEED=${seed})`, { timeout: 600_000 }, async () => {
     const random = randomFrom(seed)
     const [clock, store, sink] = [new Clock(), new MemoryStore(), new RecordingSink()]
     let port = 0

@@ -219,7 +219,7 @@ test('time-outs, closed connections, gateway pages and 429: it waits, and goes o
 })
 
 for (const seed of [1, 2, 3]) {
-  test(`everything at once, seed ${seed}`, { timeout: 120_000 }, async () => {
+  test(`everything at once, seed ${seed}`, { timeout: 300_000 }, async () => {
     const random = new Random(seed)
     let receiptsGone = 0
     node.play((request) => misbehave(random, request, () => receiptsGone++))

@@ -17,7 +17,7 @@ async function accept(sequencer: Sequencer, lane: TestLane, count: number): Prom
   assert.equal(refusal, undefined)
 }
 
-const until = untilWithin(30)
+const until = untilWithin(180)
 
 async function isLive(lane: TestLane, header: unknown): Promise<boolean> {
   const call = {
@@ -33,7 +33,7 @@ async function postedAndReorganised(lane: TestLane, sequencer: Sequencer, depth:
   await accept(sequencer, lane, 30)
   await sequencer.closeBatch(lane.lane)
   await lane.anvil.warp(120)
-  await sequencer.idle(lane.lane, AbortSignal.timeout(30_000))
+  await sequencer.idle(lane.lane, AbortSignal.timeout(180_000))
   const [before] = await sequencer.queries.batches({ lane: lane.lane, from: 1, limit: 1 })
   await lane.anvil.reorg(depth)
   return before!
@@ -74,7 +74,7 @@ test("a batch mined again before its date, on a chain whose clock was set back, 
     return receipt?.status === 'reverted' && sequencer.queries.lane(lane.lane)!.postedIndex === 0
   })
   await anvil.warp(120)
-  await sequencer.idle(lane.lane, AbortSignal.timeout(30_000))
+  await sequencer.idle(lane.lane, AbortSignal.timeout(180_000))
   const [after] = await sequencer.queries.batches({ lane: lane.lane, from: 1, limit: 1 })
   assert.equal(await isLive(lane, after!.header), true)
   assert.deepEqual(sequencer.queries.problems(), [])
@@ -95,7 +95,7 @@ test('batches that L1 would refuse as too old are dated anew and posted', async 
   await anvil.mine(3)
   await until('another date', () => sequencer.queries.lane(lane.lane)!.openBatch.asOf > asOf + 3 * 3600)
   await anvil.warp(120)
-  await sequencer.idle(lane.lane, AbortSignal.timeout(30_000))
+  await sequencer.idle(lane.lane, AbortSignal.timeout(180_000))
   const [batch] = await sequencer.queries.batches({ lane: lane.lane, from: 1, limit: 1 })
   assert.ok(batch!.header.asOf > asOf + 3 * 3600)
   assert.ok(await isLive(lane, batch!.header))
@@ -118,7 +118,7 @@ test('an operator without bond is told so, and goes on when it has one', async (
   assert.match(sequencer.queries.problems()[0]!.message, /BondExiting/)
   const data = encodeFunctionData({ abi: rollupAbi, functionName: 'cancelBondExit' })
   await sendCall(operator, { to: lane.contracts.rollup, data, label: 'cancel the exit of the bond' })
-  await sequencer.idle(lane.lane, AbortSignal.timeout(30_000))
+  await sequencer.idle(lane.lane, AbortSignal.timeout(180_000))
   assert.deepEqual(sequencer.queries.problems(), [])
 })
 
@@ -136,7 +136,7 @@ test('a journal that L1 contradicts takes nothing in and says so', async () => {
     await accept(sequencer, lane, 7)
     await sequencer.closeBatch(lane.lane)
     await anvil.warp(120)
-    await sequencer.idle(lane.lane, AbortSignal.timeout(30_000))
+    await sequencer.idle(lane.lane, AbortSignal.timeout(180_000))
   }
   await using sequencer = await startSequencer(sequencerConfig(lane, { folder: folder.path }))
   const rows = lane.fleet.rows(1)

@@ -106,7 +106,7 @@ async function warp(seconds: number): Promise<void> {
 const pricesOn = (zone: number, first: number, count: number) =>
   readPrices(client, contracts.tariff, { zone, first, last: first + count - 1 }).then((found) => [...found.values()])
 
-const until = untilWithin(30)
+const until = untilWithin(180)
 
 const equals = (a: readonly number[], b: readonly number[]): boolean => JSON.stringify(a) === JSON.stringify(b)
 const sent = async (): Promise<number> => client.getTransactionCount({ address: anvilAccount(PUBLISHER).address })
