@@ -1,4 +1,4 @@
-import { ROOT_BYTES } from '../protocol/laneState.ts'
+import { type LaneLeaf, ROOT_BYTES } from '../protocol/laneState.ts'
 import type { SchemeLayout } from '../protocol/scheme.ts'
 import type { ForcedSpan } from './forced.ts'
 
@@ -29,6 +29,8 @@ export interface ClosedBatch {
   readonly closedAtMs: number
   /** Bit a row: what signatures come to, where that is not what the journal says. */
   readonly verdicts: Uint8Array | undefined
+  /** The lane's sums at its end. */
+  readonly totals: LaneLeaf
 }
 
 export function rootAt(roots: Uint8Array, k: number): Uint8Array {

@@ -7,6 +7,7 @@ import { txConfigSchema } from '../l1/txManager/txPolicy.ts'
 import { NOTICE_SECONDS } from '../protocol/limits.ts'
 import { LOG_LEVELS } from '../runtime/log.ts'
 import { INGRESS_MAX_PEER_RECORDS, INGRESS_MAX_RECORDS } from './limits.ts'
+import { batchWebhooksSchema } from './webhookConfig.ts'
 
 const port = z.number().int().min(0).max(65_535)
 
@@ -184,5 +185,6 @@ export const sequencerConfigSchema = z.strictObject({
   admin: adminSchema.prefault({}),
   libp2p: libp2pSchema.prefault({}),
   ingress: ingressSchema.prefault({}),
+  webhooks: batchWebhooksSchema.describe('Whom to tell of batches.'),
 })
 export type SequencerConfig = z.infer<typeof sequencerConfigSchema>

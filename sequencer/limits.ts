@@ -79,3 +79,8 @@ export const API_DEFAULT_PAGE = 32
 function assertLimit(holds: boolean, why: string): void {
   if (!holds) throw new Error(`sequencer/limits.ts contradicts itself: ${why}`)
 }
+
+// ── webhooks ──
+
+/** Events of batches that wait for one receiver. The journal and L1 hold the others: with more, its cursor stands still. */
+export const MAX_QUEUED_BATCH_EVENTS = 64

@@ -35,6 +35,7 @@ import { sequenceMetrics } from './sequence/metrics.ts'
 import { type Database, openDatabase } from './store/database.ts'
 import type { RecordSink } from './submission.ts'
 import { VerifyEngines } from './verify/engines.ts'
+import { type BatchWebhooks, openBatchWebhooks } from './webhooks/batchWebhooks.ts'
 
 export interface SequencerOptions {
   readonly signal?: AbortSignal
@@ -188,6 +189,16 @@ export async function startSequencer(config: SequencerConfig, options: Sequencer
       await parts.builder?.close()
     },
   }
+  const webhooks: Component = {
+    name: 'webhooks',
+    start: async () => {
+      if (config.webhooks.length === 0) return
+      const deployment = { chainId: client.chain.id, rollup: config.contracts.rollup }
+      const own = { configs: config.webhooks, deployment, database: got('database'), log, metrics }
+      parts.webhooks = await openBatchWebhooks(own)
+    },
+    stop: () => parts.webhooks?.stop(),
+  }
   const posting: Component = {
     name: 'posting',
     start: async () => {
@@ -197,7 +208,10 @@ export async function startSequencer(config: SequencerConfig, options: Sequencer
       }
       const onL1 = async (update: L1Update): Promise<void> => {
         await chain.look()
-        for (const runner of runners.values()) await runner.onL1(update)
+        for (const runner of runners.values()) {
+          await runner.onL1(update)
+          await parts.webhooks?.look(runner)
+        }
       }
       parts.pump = new L1Pump({ follower, onL1, everyMs: 1_000, log, onFault: fail })
       await parts.pump.look()
@@ -241,7 +255,7 @@ export async function startSequencer(config: SequencerConfig, options: Sequencer
       parts.admin = await startHttpServer({
         host: config.admin.host,
         port: config.admin.port,
-        routes: [adminRoutes({ metrics, queries })],
+        routes: [adminRoutes({ metrics, queries, webhooks: parts.webhooks })],
         log: log.child({ stage: 'admin' }),
       })
       if (!config.libp2p.enabled) return
@@ -263,7 +277,7 @@ export async function startSequencer(config: SequencerConfig, options: Sequencer
 
   const service = await startService({
     name: 'sequencer',
-    components: [follower, database, transactions, lanes, workers, posting, ingress],
+    components: [follower, database, transactions, lanes, workers, webhooks, posting, ingress],
     log,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   })
@@ -286,6 +300,7 @@ interface Parts {
   transactions: TxManager
   engines: VerifyEngines
   builder: BatchBuilder
+  webhooks: BatchWebhooks
   pump: L1Pump
   queries: LaneQueries
   http: HttpServer

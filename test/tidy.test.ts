@@ -24,7 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   bench: ['protocol', 'l1', 'runtime', 'client', 'evse', 'gateway', 'sequencer', 'prover', 'bridge', 'devnet'],
 }
 
-const STAGES = ['ingress', 'verify', 'sequence', 'batch', 'commit', 'api']
+const STAGES = ['ingress', 'verify', 'sequence', 'batch', 'commit', 'webhooks', 'api']
 
 /** Pure folders: no I/O, no clock, no randomness. Hashing and verifying are computation. */
 const PURE_PACKAGES = [

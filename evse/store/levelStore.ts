@@ -14,7 +14,7 @@ import {
 import { MAX_GROUP_BYTES, MAX_PENDING_WRITE_BYTES, MAX_VALUE_BYTES, STORE_WRITE_BUFFER_BYTES } from '../limits.ts'
 import type { EdgeStore, EntryRange, StoreOp } from './edgeStore.ts'
 import { checkKey } from './keys.ts'
-import { openValue, sealValue } from './sealedValue.ts'
+import { openValue, sealValue } from '../../runtime/sealedValue.ts'
 
 /** How many groups were written: in the database with each group, and in a file beside it. Sorts before every key of a folder. */
 const COUNT_KEY = '!count'

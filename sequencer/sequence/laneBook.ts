@@ -125,6 +125,7 @@ export class LaneBook {
       lastSequence,
       closedAtMs,
       verdicts: open.verdicts,
+      totals: this.state.lane(),
     }
     this.closed.set(batch.index, batch)
     this.lastIndex = batch.index

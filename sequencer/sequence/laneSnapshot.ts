@@ -29,7 +29,7 @@ export interface LaneSnapshot {
 
 type OpenCopy = Omit<OpenBatch, 'settlement' | 'preRoots' | 'openedAt' | 'openedAtMs'> & { readonly roots: Uint8Array }
 
-const FORMAT = 2
+const FORMAT = 3
 /** Batches, or forced records, to a part: some milliseconds of the event loop. */
 const PART_ITEMS = 1_000
 

@@ -10,6 +10,7 @@ import { readU32, readU48, writeU32, writeU48, writeU64 } from '../../protocol/b
 //   PAGE    table u8 | lane u32 | period u32 | group u32 | run u32 → recordIndex.ts
 //   COMMIT  table u8 | lane u32 | batch u64                  → commitLog.ts
 //   RECEIPT table u8 | lane u32 | position u64            → receiptLog.ts
+//   WEBHOOK table u8 | text                                  → webhookRows.ts
 //   TX      table u8 | account key …                         → the transaction manager's
 
 export const Table = {
@@ -23,6 +24,7 @@ export const Table = {
   RECEIPT: 8,
   INDEX: 9,
   PAGE: 10,
+  WEBHOOK: 11,
 } as const
 export type Table = (typeof Table)[keyof typeof Table]
 

@@ -26,6 +26,7 @@ function closed(index: number): ClosedBatch {
     chunkCount: 2,
     forcedChunks: 0,
     verdicts: undefined,
+    totals: { spentMicro: 0n, energyWh: 0, count: 0, position: 0 },
     ...places,
   }
 }
