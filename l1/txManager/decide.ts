@@ -26,6 +26,10 @@ export interface Watch {
   cappedHash: Hex | undefined
 }
 
+export function newWatch(): Watch {
+  return { lastBroadcastMs: 0, underpriced: false, nonceTakenAt: undefined, cappedHash: undefined }
+}
+
 export interface DecisionPolicy {
   fees: FeePolicy
   /** An offer that is next in line and still not mined after this long is replaced. */

@@ -3,12 +3,16 @@ import { mkdir, readdir, rm } from 'node:fs/promises'
 import { Level } from 'level'
 import { writeAtomically } from '../../runtime/atomicFile.ts'
 import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
+import { isDiskFull } from '../../runtime/levelFolder.ts'
+import { type LevelBatch, ReopeningLevel } from '../../runtime/reopeningLevel.ts'
 import { decodeRecord, decodeSidecar, encodeRecord, encodeSidecar, seal, unseal } from './txCodec.ts'
 import type { TxStore } from './txStore.ts'
 
 const FORMAT_KEY = 'format'
 const FORMAT = 'backfeed-tx/1'
-const DURABLE = { sync: true } as const
+const RECORDS = 'tx/'
+/** A blob transaction's sidecar is a few hundred kilobytes. */
+const WRITE_BUFFER_BYTES = 4 * 1024 * 1024
 
 export interface LevelTxStore extends TxStore, AsyncDisposable {
   close(): Promise<void>
@@ -19,58 +23,73 @@ export async function openLevelTxStore(directory: string): Promise<LevelTxStore>
   await mkdir(directory, { recursive: true })
   // There while the store is made: a process that was killed in the midst had sent nothing, and the next one goes on.
   const begun = `${directory}.new`
-  const isNew = (await readdir(directory)).length === 0 || existsSync(begun)
+  let isNew = (await readdir(directory)).length === 0 || existsSync(begun)
   if (isNew) await writeAtomically(begun, '')
-  const db = new Level<string, Uint8Array>(directory, {
-    keyEncoding: 'utf8',
-    valueEncoding: 'view',
-    createIfMissing: isNew,
+  const db = await ReopeningLevel.open({
+    folder: directory,
+    writeBufferBytes: WRITE_BUFFER_BYTES,
+    open: () => openChecked(directory, isNew),
   })
-  try {
-    await db.open()
-    const format = await db.get(FORMAT_KEY)
-    if (isNew && format === undefined) await db.put(FORMAT_KEY, seal(FORMAT_KEY, Buffer.from(FORMAT)), DURABLE)
-    else if (format === undefined) throw new Error('the format mark is missing')
-    else if (Buffer.from(unseal(FORMAT_KEY, format)).toString() !== FORMAT) throw new Error('of another version')
-    await rm(begun, { force: true })
-  } catch (cause) {
-    await db.close()
-    throw new BackfeedError('DATA_CORRUPTED', `the transaction store in ${directory} cannot be used`, {
-      exitCode: ExitCode.dataCorrupted,
-      cause,
-    })
-  }
+  isNew = false
+  await rm(begun, { force: true })
   const close = (): Promise<void> => db.close()
   return { ...levelTxStore(db), close, [Symbol.asyncDispose]: close }
 }
 
-/** Inside a database that somebody else opened and checks; all keys get `prefix`. */
-export function levelTxStore(db: Level<string, Uint8Array>, prefix = ''): TxStore {
-  const recordPrefix = `${prefix}tx/`
-  const recordKey = (id: string): string => recordPrefix + id
-  const sidecarKey = (id: string): string => `${prefix}sidecar/${id}`
+async function openChecked(directory: string, isNew: boolean): Promise<Level<string, Uint8Array>> {
+  const db = new Level<string, Uint8Array>(directory, {
+    keyEncoding: 'utf8',
+    valueEncoding: 'view',
+    createIfMissing: isNew,
+    writeBufferSize: WRITE_BUFFER_BYTES,
+  })
+  try {
+    await db.open()
+    const format = await db.get(FORMAT_KEY)
+    if (isNew && format === undefined) {
+      await db.put(FORMAT_KEY, seal(FORMAT_KEY, Buffer.from(FORMAT)), { sync: true })
+    } else if (format === undefined) throw new Error('the format mark is missing')
+    else if (Buffer.from(unseal(FORMAT_KEY, format)).toString() !== FORMAT) throw new Error('of another version')
+    return db
+  } catch (error) {
+    await db.close()
+    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+    if (isDiskFull(cause)) {
+      const message = `the transaction store in ${directory} cannot be opened: the disk is full`
+      throw new BackfeedError('STORE_FAILED', message, { retryable: true, cause })
+    }
+    throw new BackfeedError('DATA_CORRUPTED', `the transaction store in ${directory} cannot be used`, {
+      exitCode: ExitCode.dataCorrupted,
+      cause: error,
+    })
+  }
+}
+
+function levelTxStore(db: ReopeningLevel<string>): TxStore {
+  const recordKey = (id: string): string => RECORDS + id
+  const sidecarKey = (id: string): string => `sidecar/${id}`
+  const durably = (fill: (batch: LevelBatch<string>) => void): Promise<void> => db.write(fill, true)
   return {
     load: async () => {
       const records = []
-      for await (const [key, value] of db.iterator({ gte: recordPrefix, lt: `${recordPrefix}\u{10ffff}` })) {
+      for await (const [key, value] of db.entries(RECORDS, `${RECORDS}\u{10ffff}`)) {
         records.push(decodeRecord(unseal(key, value)))
       }
       return records
     },
-    put: (record) => db.put(recordKey(record.id), seal(recordKey(record.id), encodeRecord(record)), DURABLE),
+    put: (record) =>
+      durably((batch) => batch.put(recordKey(record.id), seal(recordKey(record.id), encodeRecord(record)))),
     delete: (id) =>
-      db.batch(
-        [
-          { type: 'del', key: recordKey(id) },
-          { type: 'del', key: sidecarKey(id) },
-        ],
-        DURABLE,
-      ),
-    putSidecar: (id, sidecar) => db.put(sidecarKey(id), seal(sidecarKey(id), encodeSidecar(sidecar)), DURABLE),
+      durably((batch) => {
+        batch.del(recordKey(id))
+        batch.del(sidecarKey(id))
+      }),
+    putSidecar: (id, sidecar) =>
+      durably((batch) => batch.put(sidecarKey(id), seal(sidecarKey(id), encodeSidecar(sidecar)))),
     getSidecar: async (id) => {
       const value = await db.get(sidecarKey(id))
       return value === undefined ? undefined : decodeSidecar(unseal(sidecarKey(id), value))
     },
-    deleteSidecar: (id) => db.del(sidecarKey(id), DURABLE),
+    deleteSidecar: (id) => durably((batch) => batch.del(sidecarKey(id))),
   }
 }

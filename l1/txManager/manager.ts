@@ -6,13 +6,14 @@ import { PokableTimer } from '../../runtime/pokableTimer.ts'
 import type { Component, ComponentContext } from '../../runtime/service.ts'
 import type { L1Account, L1Client } from '../client.ts'
 import { type Look, lookAtL1 } from './chainView.ts'
-import { type Action, decide, type Watch } from './decide.ts'
+import { type Action, decide, newWatch, type Watch } from './decide.ts'
 import { openingFees } from './feeRules.ts'
 import { prepareRecord } from './prepare.ts'
 import { TxBook } from './txBook.ts'
 import { type TxEvent, type TxReporter, txReporter } from './txEvents.ts'
 import type { TxPolicy } from './txPolicy.ts'
 import { TxOffers } from './txOffers.ts'
+import { TxQueue } from './txQueue.ts'
 import { currentAttempt, type Inclusion, type TxRecord, type TxRequest } from './txRecord.ts'
 import { cancelledError, TxResults } from './txResults.ts'
 import { TxSigner } from './txSigner.ts'
@@ -32,6 +33,9 @@ export interface TxManagerSettings {
   now?: () => number
 }
 
+/** L1's own troubles, and a disk without room. */
+const PASSING: ReadonlySet<string> = new Set(['L1_UNREACHABLE', 'L1_CALL_FAILED', 'STORE_FAILED'])
+
 /**
  * Owns one L1 account: nobody else may send from it. One nonce stream; every transaction and every fee offer is on disk before it
  * is broadcast; a single loop looks at L1, decides (`decide.ts`) and acts, so that a restart at any moment just looks again.
@@ -48,13 +52,15 @@ export class TxManager implements Component {
   readonly #results: TxResults
   readonly #offers: TxOffers
   readonly #listeners = new Set<(event: TxEvent) => void>()
-  #queue: TxRequest[] = []
+  readonly #queue = new TxQueue()
   #cancelRequests = new Set<string>()
+  /** What is final needs its blobs no more. */
+  readonly #finished = new Set<string>()
   readonly #stopping = new AbortController()
   readonly #timer = new PokableTimer(this.#stopping.signal)
   #running: Promise<void> | undefined
   #isBalanceLow = false
-  #isUnreachable = false
+  #trouble: string | undefined
 
   constructor(settings: TxManagerSettings) {
     this.#settings = settings
@@ -106,7 +112,7 @@ export class TxManager implements Component {
         },
       ),
     )
-    this.#queue = []
+    this.#queue.clear()
   }
 
   /**
@@ -116,14 +122,14 @@ export class TxManager implements Component {
   async send(request: TxRequest): Promise<TransactionReceipt> {
     const known = this.#book.get(request.id)
     if (known !== undefined) return await this.#results.of(known, 'mined')
-    if (!this.#queue.some((queued) => queued.id === request.id)) {
+    if (!this.#queue.has(request.id)) {
       if (this.#stopping.signal.aborted || this.#running === undefined) {
         throw new BackfeedError('TX_MANAGER_STOPPED', 'the transaction manager is not running', { retryable: true })
       }
-      if (this.#queue.length >= this.#settings.policy.maxQueued) {
-        throw new BackfeedError('TX_QUEUE_FULL', `${this.#queue.length} transactions wait already`, { retryable: true })
+      if (this.#queue.size >= this.#settings.policy.maxQueued) {
+        throw new BackfeedError('TX_QUEUE_FULL', `${this.#queue.size} transactions wait already`, { retryable: true })
       }
-      this.#queue.push(request)
+      this.#queue.add(request)
     }
     const result = this.#results.wait(request.id, 'mined')
     this.poke()
@@ -134,19 +140,17 @@ export class TxManager implements Component {
   async final(id: string): Promise<TransactionReceipt> {
     const record = this.#book.get(id)
     if (record !== undefined) return await this.#results.of(record, 'final')
-    if (this.#queue.some((queued) => queued.id === id)) return await this.#results.wait(id, 'final')
+    if (this.#queue.has(id)) return await this.#results.wait(id, 'final')
     throw new BackfeedError('TX_UNKNOWN', `no transaction ${id} is known`)
   }
 
   /** Tries to replace a transaction by one of the same kind that does nothing. The first of the two that is mined decides. */
   cancel(id: string): void {
-    const queuedAt = this.#queue.findIndex((queued) => queued.id === id)
-    if (queuedAt >= 0) {
-      this.#queue.splice(queuedAt, 1)
+    if (this.#queue.remove(id)) {
       this.#results.reject(id, cancelledError(id))
       return
     }
-    if (this.#book.get(id)?.status.kind !== 'pending') {
+    if (!this.#queue.isAdmitting(id) && this.#book.get(id)?.status.kind !== 'pending') {
       throw new BackfeedError('TX_UNKNOWN', `no pending transaction ${id} is known`)
     }
     this.#cancelRequests.add(id)
@@ -174,14 +178,14 @@ export class TxManager implements Component {
       try {
         isBusy = await this.#tick()
         failures = 0
-        if (this.#isUnreachable) this.#log.info('L1 answers again')
-        this.#isUnreachable = false
+        if (this.#trouble !== undefined) this.#log.info(`going on after ${this.#trouble}`)
+        this.#trouble = undefined
       } catch (error) {
-        // Only L1's own troubles pass; a fault of ours or of the disk ends the service.
-        if (!isBackfeedError(error) || (error.code !== 'L1_UNREACHABLE' && error.code !== 'L1_CALL_FAILED')) throw error
+        // A fault of ours ends the service; L1's troubles pass, and so does a disk without room. Nothing is sent that could not be written down.
+        if (!isBackfeedError(error) || !PASSING.has(error.code)) throw error
         failures++
-        if (!this.#isUnreachable) this.#log.warn({ err: error }, `waiting for L1: ${describeError(error)}`)
-        this.#isUnreachable = true
+        if (this.#trouble !== error.code) this.#log.warn({ err: error }, `waiting: ${describeError(error)}`)
+        this.#trouble = error.code
       }
       await this.#timer.pause(isBusy ? 0 : this.#settings.policy.pollMs * Math.min(2 ** failures, 8))
     }
@@ -189,6 +193,7 @@ export class TxManager implements Component {
 
   /** One look and everything that follows from it. True: look again at once. */
   async #tick(): Promise<boolean> {
+    await this.#tidy()
     await this.#noteCancels()
     const look = await this.#look()
     this.#checkBalance(look.balanceWei)
@@ -208,7 +213,7 @@ export class TxManager implements Component {
     this.#reporter.look({
       balanceWei: look.balanceWei,
       pending: this.#book.pending().length,
-      queued: this.#queue.length,
+      queued: this.#queue.size,
     })
     return isBusy
   }
@@ -259,7 +264,7 @@ export class TxManager implements Component {
   /** Takes from the queue, in order, what may be sent now. */
   async #admit(look: Look): Promise<void> {
     while (!this.#stopping.signal.aborted) {
-      const request = this.#queue[0]
+      const request = this.#queue.first
       if (request === undefined) return
       const pending = this.#book.pending()
       if (pending.length >= this.#settings.policy.maxInFlight) return
@@ -270,24 +275,25 @@ export class TxManager implements Component {
         record = await this.#prepare(request, look)
       } catch (error) {
         if (isBackfeedError(error, 'L1_UNREACHABLE')) throw error
-        this.#removeQueued(request.id)
+        this.#queue.remove(request.id)
         this.#results.reject(request.id, error)
         continue
       }
       // A cancel may have come while the node was simulating.
-      if (!this.#removeQueued(request.id)) continue
-      if (request.kind === 'blob') {
-        await this.#signer.keepSidecar(request.id, request.sidecar)
-      }
-      const watch = newWatch()
-      this.#watches.set(record.id, watch)
-      await this.#offers.offer(
-        record,
-        watch,
-        openingFees(look.market, record.kind, this.#settings.policy.fees),
-        'request',
-      )
+      if (!this.#queue.has(request.id)) continue
+      const isUnwritten = (error: unknown): boolean =>
+        isBackfeedError(error, 'STORE_FAILED') && this.#book.get(request.id) === undefined
+      await this.#queue.admit(request, () => this.#open(request, record, look), isUnwritten)
     }
+  }
+
+  /** The first offer. */
+  async #open(request: TxRequest, record: TxRecord, look: Look): Promise<void> {
+    if (request.kind === 'blob') await this.#signer.keepSidecar(request.id, request.sidecar)
+    const watch = newWatch()
+    this.#watches.set(record.id, watch)
+    const fees = openingFees(look.market, record.kind, this.#settings.policy.fees)
+    await this.#offers.offer(record, watch, fees, 'request')
   }
 
   async #prepare(request: TxRequest, look: Look): Promise<TxRecord> {
@@ -309,7 +315,7 @@ export class TxManager implements Component {
   async #onRefused(record: TxRecord, cause: unknown): Promise<void> {
     if (!this.#book.canForget(record)) return
     await this.#book.forget(record.id)
-    await this.#signer.dropSidecar(record.id)
+    this.#finished.add(record.id)
     this.#watches.delete(record.id)
     const error = new BackfeedError('L1_REFUSED', `L1 refuses ${record.label}: ${describeError(cause)}`, {
       exitCode: ExitCode.refusedByL1,
@@ -330,18 +336,28 @@ export class TxManager implements Component {
     const final = await this.#book.save({ ...record, status: { kind: 'final', inclusion } })
     // Asked while the blobs are still there.
     const failure = await this.#results.failureOf(final, inclusion)
-    await this.#signer.dropSidecar(record.id)
+    this.#finished.add(record.id)
     this.#watches.delete(record.id)
     const receipt = look.receipts.get(inclusion.hash)!
     this.#emit({ kind: 'final', record: final, receipt })
     this.#results.settle(record.id, 'final', { receipt, failure })
-    await this.#book.forgetOldest()
+    await this.#tidy()
+  }
+
+  /** After those who wait were told: it may fail, and is tried again. */
+  async #tidy(): Promise<void> {
+    if (this.#finished.size > 0) await this.#book.forgetOldest()
+    for (const id of this.#finished) {
+      await this.#signer.dropSidecar(id)
+      this.#finished.delete(id)
+    }
   }
 
   async #noteCancels(): Promise<void> {
     for (const id of this.#cancelRequests) {
       const record = this.#book.get(id)
       if (record?.status.kind === 'pending') await this.#book.save({ ...record, cancelled: true })
+      else if (this.#queue.remove(id)) this.#results.reject(id, cancelledError(id))
       this.#cancelRequests.delete(id)
     }
   }
@@ -364,18 +380,8 @@ export class TxManager implements Component {
     this.#isBalanceLow = isLow
   }
 
-  #removeQueued(id: string): boolean {
-    const before = this.#queue.length
-    this.#queue = this.#queue.filter((queued) => queued.id !== id)
-    return this.#queue.length < before
-  }
-
   #emit(event: TxEvent): void {
     this.#reporter.event(event)
     for (const listener of this.#listeners) listener(event)
   }
-}
-
-function newWatch(): Watch {
-  return { lastBroadcastMs: 0, underpriced: false, nonceTakenAt: undefined, cappedHash: undefined }
 }

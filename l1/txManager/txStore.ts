@@ -1,7 +1,10 @@
 import type { BlobSidecar } from '../blobTransaction.ts'
 import type { TxRecord } from './txRecord.ts'
 
-/** Where transactions survive a crash. Every write is durable when its promise resolves. */
+/**
+ * Where transactions survive a crash. Every write is durable when its promise resolves; one that rejects with STORE_FAILED may be there or not, and is
+ * tried again.
+ */
 export interface TxStore {
   /** Every record, in any order; throws DATA_CORRUPTED rather than return one that is not what was written. */
   load(): Promise<TxRecord[]>

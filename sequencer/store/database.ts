@@ -1,17 +1,13 @@
 import type { Level } from 'level'
-import {
-  type LevelFolderSettings,
-  openLevelFolder,
-  reopenLevelFolder,
-  type StoreOwner,
-} from '../../runtime/levelFolder.ts'
+import { openLevelFolder, reopenLevelFolder, type StoreOwner } from '../../runtime/levelFolder.ts'
+import { ReopeningLevel } from '../../runtime/reopeningLevel.ts'
 import type { Bytes } from './keys.ts'
 
 export type WriteOperation =
   | { readonly type: 'put'; readonly key: Bytes; readonly value: Bytes }
   | { readonly type: 'del'; readonly key: Bytes }
 
-/** What the journal and its neighbours need of a key-value store. */
+/** What the journal and its neighbours need of a key-value store. All reject with DATA_CORRUPTED or, retryable, STORE_FAILED. */
 export interface Database {
   readonly folder: string
   get(key: Bytes): Promise<Bytes | undefined>
@@ -22,7 +18,7 @@ export interface Database {
   note(operations: WriteOperation[]): Promise<void>
   /** Keys from `from` on, up to `to` exclusive, in order. */
   entries(from: Bytes, to: Bytes, reverse?: boolean): AsyncIterable<[Bytes, Bytes]>
-  /** After a failed write the library may refuse every further one until it is opened anew. */
+  /** After a write that failed; nothing otherwise. The next write does so too. @throws BackfeedError STORE_FAILED, retryable, while the disk has no room */
   reopen(): Promise<void>
   close(): Promise<void>
 }
@@ -31,17 +27,18 @@ const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
 
 export async function openDatabase(folder: string, owner: StoreOwner): Promise<Database> {
   const settings = { folder, owner, keys: 'view', writeBufferBytes: WRITE_BUFFER_BYTES } as const
-  return new LevelDatabase(settings, await openLevelFolder(settings))
+  let open = (): Promise<Level<Bytes, Bytes>> => openLevelFolder(settings)
+  const level = await ReopeningLevel.open({ ...settings, open: () => open() })
+  open = () => reopenLevelFolder(settings)
+  return new LevelDatabase(folder, level)
 }
 
 class LevelDatabase implements Database {
   readonly folder: string
-  readonly #settings: LevelFolderSettings
-  #level: Level<Bytes, Bytes>
+  readonly #level: ReopeningLevel<Bytes>
 
-  constructor(settings: LevelFolderSettings, level: Level<Bytes, Bytes>) {
-    this.folder = settings.folder
-    this.#settings = settings
+  constructor(folder: string, level: ReopeningLevel<Bytes>) {
+    this.folder = folder
     this.#level = level
   }
 
@@ -61,27 +58,26 @@ class LevelDatabase implements Database {
     return this.#put(operations, false)
   }
 
-  async #put(operations: WriteOperation[], sync: boolean): Promise<void> {
-    // A chained batch takes a put straight into LevelDB's own: an array of a micro-batch's operations costs five times as much of
-    // this thread, looked through once in JavaScript and once property by property from outside.
-    const batch = this.#level.batch()
-    for (const operation of operations) {
-      if (operation.type === 'put') batch.put(operation.key, operation.value)
-      else batch.del(operation.key)
-    }
-    await batch.write({ sync })
+  entries(from: Bytes, to: Bytes, reverse = false): AsyncIterable<[Bytes, Bytes]> {
+    return this.#level.entries(from, to, reverse)
   }
 
-  async *entries(from: Bytes, to: Bytes, reverse = false): AsyncIterable<[Bytes, Bytes]> {
-    yield* this.#level.iterator({ gte: from, lt: to, reverse })
+  reopen(): Promise<void> {
+    return this.#level.reopen()
   }
 
-  async reopen(): Promise<void> {
-    await this.#level.close()
-    this.#level = await reopenLevelFolder(this.#settings)
+  close(): Promise<void> {
+    return this.#level.close()
   }
 
-  async close(): Promise<void> {
-    await this.#level.close()
+  // A chained batch takes a put straight into LevelDB's own: an array of a micro-batch's operations costs five times as much of
+  // this thread, looked through once in JavaScript and once property by property from outside.
+  #put(operations: WriteOperation[], sync: boolean): Promise<void> {
+    return this.#level.write((batch) => {
+      for (const operation of operations) {
+        if (operation.type === 'put') batch.put(operation.key, operation.value)
+        else batch.del(operation.key)
+      }
+    }, sync)
   }
 }

@@ -68,8 +68,15 @@ const MUTANTS: readonly Mutant[] = [
   {
     name: 'a restart takes the next free nonce although offers are out',
     file: 'l1/txManager/txBook.ts',
-    from: 'for (const record of await this.#store.load()) this.#records.set(record.id, record)',
-    to: "for (const record of await this.#store.load()) if (record.status.kind !== 'pending') this.#records.set(record.id, record)",
+    from: 'for (const record of await this.#store.load()) this.#records',
+    to: "for (const record of await this.#store.load()) if (record.status.kind !== 'pending') this.#records",
+    caughtBy: [SENDING],
+  },
+  {
+    name: 'a request that could not be written down is forgotten',
+    file: 'l1/txManager/txQueue.ts',
+    from: '      if (again(error)) this.#waiting.unshift(request)\n',
+    to: '      void again\n',
     caughtBy: [SENDING],
   },
   {

@@ -19,9 +19,9 @@ export interface SequencerChild extends AsyncDisposable {
   end(): Promise<number | null>
 }
 
-/** A sequencer as a process of its own, resolved when it listens. `settings`: a file of what its configuration would say. */
-export async function startSequencerChild(settings: string): Promise<SequencerChild> {
-  const child = spawnNode(PROCESS, [settings], ['ignore', 'pipe', 'inherit'])
+/** A sequencer as a process of its own, resolved when it listens. `settings`: a file of what its configuration would say. `before`: see spawnNode. */
+export async function startSequencerChild(settings: string, before: readonly string[] = []): Promise<SequencerChild> {
+  const child = spawnNode(PROCESS, [settings], ['ignore', 'pipe', 'inherit'], before)
   const exited = once(child, 'exit').then(([code]) => {
     throw new Error(`the sequencer ended with ${String(code)} before it listened`)
   })
