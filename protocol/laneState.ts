@@ -1,5 +1,6 @@
 import { readU32, readU40, readU48, readU64, writeU32, writeU48, writeU64 } from './bigEndian.ts'
-import { hashPair, MerkleTree, NODE_BYTES } from './merkleTree.ts'
+import { MerkleTree } from './merkleTree.ts'
+import { hashPair, NODE_BYTES } from './treeNode.ts'
 import { fromWideSum, readWideSum, type WideSum, writeWideSum } from './wideSum.ts'
 
 /** A state root is cut to 31 bytes so that it is one field element (docs/protocol.md §6). */
@@ -39,47 +40,6 @@ export interface StateCopy {
 
 const ZERO_NODE = new Uint8Array(NODE_BYTES)
 
-/** Leaves as they were before each write since `beginUndo`, in order; taken back from the newest to the oldest. */
-class LeafLog {
-  readonly #tree: MerkleTree
-  #slots = new Uint32Array(64)
-  #leaves = new Uint8Array(64 * NODE_BYTES)
-  #count = 0
-
-  constructor(tree: MerkleTree) {
-    this.#tree = tree
-  }
-
-  clear(): void {
-    this.#count = 0
-  }
-
-  remember(slot: number): void {
-    if (this.#count === this.#slots.length) this.#grow()
-    const { leaves } = this.#tree
-    const from = slot * NODE_BYTES
-    const to = this.#count * NODE_BYTES
-    for (let i = 0; i < NODE_BYTES; i++) this.#leaves[to + i] = leaves[from + i]!
-    this.#slots[this.#count++] = slot
-  }
-
-  rollBack(): void {
-    while (this.#count > 0) {
-      const at = --this.#count * NODE_BYTES
-      this.#tree.setLeaf(this.#slots[this.#count]!, this.#leaves.subarray(at, at + NODE_BYTES))
-    }
-  }
-
-  #grow(): void {
-    const slots = new Uint32Array(this.#slots.length * 2)
-    slots.set(this.#slots)
-    this.#slots = slots
-    const leaves = new Uint8Array(this.#leaves.length * 2)
-    leaves.set(this.#leaves)
-    this.#leaves = leaves
-  }
-}
-
 /**
  * The whole state of a lane. Leaves are kept in their encoding:
  *
@@ -96,10 +56,11 @@ export class LaneState {
   energyWh = 0
   count = 0
   position = 0
-  readonly #evseLog = new LeafLog(this.evses)
-  readonly #contractLog = new LeafLog(this.contracts)
   /** The lane leaf at `beginUndo`. */
   #laneBefore: Uint8Array | undefined
+  /** Lane leaves at `noteRoot`. */
+  readonly #noted: Uint8Array[] = []
+  #notedBefore = 0
 
   /** 31 bytes. */
   root(): Uint8Array {
@@ -107,6 +68,27 @@ export class LaneState {
       evseRoot: this.evses.root(),
       contractRoot: this.contracts.root(),
       laneLeaf: this.laneLeafBytes(),
+    })
+  }
+
+  /** The root as it is now will be wanted: `takeRoots` gives those of many moments for half of what each alone costs. */
+  noteRoot(): void {
+    this.evses.noteRoot()
+    this.contracts.noteRoot()
+    this.#noted.push(this.laneLeafBytes())
+  }
+
+  /** The roots noted since they were last taken, in order, 31 bytes each. */
+  takeRoots(): Uint8Array[] {
+    const [evseRoots, contractRoots] = [this.evses.takeRoots(), this.contracts.takeRoots()]
+    this.#notedBefore = 0
+    return this.#noted.splice(0).map((laneLeaf, i) => {
+      const [from, to] = [i * NODE_BYTES, (i + 1) * NODE_BYTES]
+      return stateRoot({
+        evseRoot: evseRoots.subarray(from, to),
+        contractRoot: contractRoots.subarray(from, to),
+        laneLeaf,
+      })
     })
   }
 
@@ -163,34 +145,33 @@ export class LaneState {
 
   /** From here on every change is remembered, until `rollBack` takes them back or `keep` lets them stand. Not nested. */
   beginUndo(): void {
-    this.#evseLog.clear()
-    this.#contractLog.clear()
+    this.evses.beginUndo()
+    this.contracts.beginUndo()
     this.#laneBefore = this.laneLeafBytes()
+    this.#notedBefore = this.#noted.length
   }
 
   keep(): void {
+    this.evses.keep()
+    this.contracts.keep()
     this.#laneBefore = undefined
   }
 
+  /** Roots noted since are taken back with what they are of. */
   rollBack(): void {
     const laneBefore = this.#laneBefore
     if (laneBefore === undefined) throw new Error('rollBack without beginUndo')
     this.#laneBefore = undefined
-    this.#evseLog.rollBack()
-    this.#contractLog.rollBack()
+    this.evses.rollBack()
+    this.contracts.rollBack()
     this.setLaneLeafBytes(laneBefore)
+    this.#noted.length = this.#notedBefore
   }
 
-  /** To be called before an EVSE or contract leaf is written. */
+  /** To be called before an EVSE's and a contract's leaf are written. */
   willWrite(evse: number, contract: number): void {
-    this.evses.reserve(evse)
-    this.contracts.reserve(contract)
-    if (this.#laneBefore !== undefined) {
-      this.#evseLog.remember(evse)
-      this.#contractLog.remember(contract)
-    }
-    this.evses.markDirty(evse)
-    this.contracts.markDirty(contract)
+    this.evses.willWrite(evse)
+    this.contracts.willWrite(contract)
   }
 }
 

@@ -1,41 +1,47 @@
 import { hashInto } from '@chainsafe/hashtree'
 import { TREE_DEPTH } from './limits.ts'
+import { hashPair, NODE_BYTES, zeroNodes } from './treeNode.ts'
+import {
+  copyNode,
+  hashWindow,
+  newNodes,
+  WINDOW_MOMENTS,
+  WINDOW_WRITES,
+  type WindowRoots,
+  wordsOf,
+} from './treeWindow.ts'
 
-export const NODE_BYTES = 32
-const NODE_WORDS = 8
-const pairScratch = new Uint8Array(2 * NODE_BYTES)
-/** Nodes hashed by one call of the many; what is more goes in steps of so many. */
-const MAX_CALL_NODES = 256
-
-/** zeroNodes[l]: root of a perfect tree of depth l with all-zero leaves. */
-export const zeroNodes: readonly Uint8Array[] = (() => {
-  const nodes: Uint8Array[] = [new Uint8Array(NODE_BYTES)]
-  for (let level = 0; level < TREE_DEPTH; level++) nodes.push(hashPair(nodes[level]!, nodes[level]!))
-  return nodes
-})()
-
-/** H(a, b) = SHA-256(a ‖ b) over two 32-byte words. */
-export function hashPair(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
-  pairScratch.set(a)
-  pairScratch.set(b, NODE_BYTES)
-  const out = new Uint8Array(NODE_BYTES)
-  hashInto(pairScratch, out)
-  return out
-}
+const FIRST_LOG = 64
 
 /**
  * A perfect SHA-256 tree of depth 20 with 32-byte leaves (docs/protocol.md §6). Slots are given in order, so only the
  * subtree over the slots in use is held, in flat arrays that double; above it the other child is always a zero node.
- * Changed leaves are re-hashed a level at a time, natively, when a root is asked for.
+ *
+ * Nothing is hashed when a leaf is written or a root noted: a log of the writes tells what the leaves were at every moment, and
+ * what several moments changed is hashed together, when it is enough or somebody asks for a root (treeWindow.ts).
  */
 export class MerkleTree {
-  /** Leaf i lies at 32·i. Write through it and tell `markDirty`. Replaced when the tree grows: do not keep it. */
+  /** Leaf i lies at 32·i. To be written after `willWrite` only. Replaced when the tree grows: do not keep it. */
   leaves: Uint8Array
   #levels: Uint8Array[]
-  #words: Uint32Array[]
+  #words: BigUint64Array[]
   #capacityDepth: number
-  #dirty: Uint32Array = new Uint32Array(64)
-  #dirtyCount = 0
+  // The log of writes: all since `beginUndo`, or those that are not hashed yet.
+  #slots = new Uint32Array(FIRST_LOG)
+  #before = newNodes(FIRST_LOG)
+  #moments = new Uint8Array(FIRST_LOG)
+  #logged = 0
+  #hashed = 0
+  /** Roots noted and not hashed yet. */
+  #moment = 0
+  #isUndoable = false
+  /** As of `#hashed`. */
+  readonly #root = zeroNodes[TREE_DEPTH]!.slice()
+  /** Those noted and hashed, not taken yet. */
+  #roots = new Uint8Array(WINDOW_MOMENTS * NODE_BYTES)
+  #rootCount = 0
+  /** At `beginUndo`. */
+  #rootsBefore = 0
 
   constructor(capacityDepth = 4) {
     this.#capacityDepth = capacityDepth
@@ -52,16 +58,15 @@ export class MerkleTree {
     while (index >= 2 ** this.#capacityDepth) this.#grow()
   }
 
-  markDirty(index: number): void {
-    if (this.#dirtyCount === this.#dirty.length) {
-      this.#compactDirty()
-      if (this.#dirtyCount > this.#dirty.length / 2) {
-        const larger = new Uint32Array(this.#dirty.length * 2)
-        larger.set(this.#dirty)
-        this.#dirty = larger
-      }
-    }
-    this.#dirty[this.#dirtyCount++] = index
+  /** To be called before leaf `index` is written; it is to be written before the next call of anything here. */
+  willWrite(index: number): void {
+    this.reserve(index)
+    if (this.#logged - this.#hashed === WINDOW_WRITES) this.#rehash()
+    if (this.#logged === this.#slots.length) this.#growLog()
+    const entry = this.#logged++
+    this.#slots[entry] = index
+    this.#moments[entry] = this.#moment
+    copyNode(this.#words[0]!, index, this.#before, entry)
   }
 
   /** A copy of leaf `index`; zero beyond the leaves in use. */
@@ -71,18 +76,21 @@ export class MerkleTree {
   }
 
   setLeaf(index: number, leaf: Uint8Array): void {
-    this.reserve(index)
+    this.willWrite(index)
     this.leaves.set(leaf, index * NODE_BYTES)
-    this.markDirty(index)
   }
 
-  /** Fills a new tree from leaf 0 on, `leaves` being as long as a whole number of them. All-zero leaves stay as they are. */
+  /** Fills a new tree from leaf 0 on, `leaves` being as long as a whole number of them. */
   fill(leaves: Uint8Array): void {
     const count = leaves.length / NODE_BYTES
     if (count === 0) return
     this.reserve(count - 1)
     this.leaves.set(leaves)
-    for (let i = 0; i < count; i++) if (!isZero(this.leaves, i * NODE_BYTES)) this.markDirty(i)
+    for (let level = 0; level < this.#capacityDepth; level++) {
+      const parents = this.#levels[level + 1]!.subarray(0, Math.ceil(count / 2 ** (level + 1)) * NODE_BYTES)
+      hashInto(this.#levels[level]!.subarray(0, parents.length * 2), parents)
+    }
+    this.#root.set(this.#node(TREE_DEPTH, 0))
   }
 
   /** A copy of the leaves in use: up to the last that is not zero. */
@@ -95,7 +103,54 @@ export class MerkleTree {
   /** Root of depth 20, 32 bytes. */
   root(): Uint8Array {
     this.#rehash()
-    return this.#rootAbove(0)
+    return this.#root.slice()
+  }
+
+  /** The root as it is now will be wanted, by `takeRoots`: many together cost half. */
+  noteRoot(): void {
+    if (++this.#moment === WINDOW_MOMENTS) this.#rehash()
+  }
+
+  /** The roots noted since they were last taken, 32 bytes each. To be copied before anything else is called. */
+  takeRoots(): Uint8Array {
+    this.#rehash()
+    const roots = this.#roots.subarray(0, this.#rootCount * NODE_BYTES)
+    this.#rootCount = 0
+    this.#rootsBefore = 0
+    return roots
+  }
+
+  /** From here on writes are remembered, until `rollBack` takes them back or `keep` lets them stand. Not nested. */
+  beginUndo(): void {
+    this.#rehash()
+    this.#hashed = 0
+    this.#logged = 0
+    this.#rootsBefore = this.#rootCount
+    this.#isUndoable = true
+  }
+
+  keep(): void {
+    this.#isUndoable = false
+  }
+
+  /** The roots noted since are taken back, too. */
+  rollBack(): void {
+    this.#rehash()
+    const writes = this.#logged
+    for (let entry = writes - 1; entry >= 0; entry--) {
+      copyNode(this.#before, entry, this.#words[0]!, this.#slots[entry]!)
+    }
+    // The nodes follow as if the same leaves had been written once more, all at one moment.
+    this.#moments.fill(0, 0, writes)
+    for (let from = 0; from < writes; from += WINDOW_WRITES) {
+      this.#hashed = from
+      this.#logged = Math.min(writes, from + WINDOW_WRITES)
+      this.#rehash()
+    }
+    this.#hashed = 0
+    this.#logged = 0
+    this.#rootCount = this.#rootsBefore
+    this.#isUndoable = false
   }
 
   /** The 20 siblings of leaf `index`, leaves first, for a withdrawal. */
@@ -127,56 +182,47 @@ export class MerkleTree {
     if (level <= this.#capacityDepth && index < 2 ** (this.#capacityDepth - level)) {
       return this.#levels[level]!.slice(index * NODE_BYTES, (index + 1) * NODE_BYTES)
     }
-    return index === 0 ? this.#rootAbove(TREE_DEPTH - level) : zeroNodes[level]!
-  }
-
-  /** The leftmost node `below` levels under the root, above the subtree that is held. */
-  #rootAbove(below: number): Uint8Array {
-    const node = this.#levels[this.#capacityDepth]!.slice()
-    for (let level = this.#capacityDepth; level < TREE_DEPTH - below; level++) {
-      pairScratch.set(node)
-      pairScratch.set(zeroNodes[level]!, NODE_BYTES)
-      hashInto(pairScratch, node)
-    }
+    if (index > 0) return zeroNodes[level]!
+    let node = this.#levels[this.#capacityDepth]!.slice()
+    for (let below = this.#capacityDepth; below < level; below++) node = hashPair(node, zeroNodes[below]!)
     return node
   }
 
+  /** Brings nodes and roots to where the log is. */
   #rehash(): void {
-    if (this.#dirtyCount === 0) return
-    this.#compactDirty()
-    const nodes = this.#dirty
-    let count = this.#dirtyCount
-    for (let level = 0; level < this.#capacityDepth; level++) {
-      const from = this.#words[level]!
-      const to = this.#words[level + 1]!
-      let parents = 0
-      let done = 0
-      for (let i = 0; i < count; i++) {
-        const parent = nodes[i]! >>> 1
-        if (parents > 0 && nodes[parents - 1] === parent) continue
-        if (parents - done === MAX_CALL_NODES) {
-          hashNodes(nodes, done, parents, to)
-          done = parents
-        }
-        const source = parent * 2 * NODE_WORDS
-        const target = (parents - done) * 2 * NODE_WORDS
-        for (let w = 0; w < 2 * NODE_WORDS; w++) callPairWords[target + w] = from[source + w]!
-        nodes[parents++] = parent
-      }
-      hashNodes(nodes, done, parents, to)
-      count = parents
+    if (this.#logged > this.#hashed) {
+      const log = { slots: this.#slots, before: this.#before, moments: this.#moments }
+      this.#keepRoots(hashWindow(log, { from: this.#hashed, to: this.#logged }, this.#words, TREE_DEPTH))
+    } else if (this.#moment > 0) this.#keepRoots(undefined)
+    this.#hashed = this.#logged
+    if (!this.#isUndoable) {
+      this.#hashed = 0
+      this.#logged = 0
     }
-    this.#dirtyCount = 0
+    this.#moment = 0
   }
 
-  /** Sorts the dirty indices and drops repeats. */
-  #compactDirty(): void {
-    const sorted = this.#dirty.subarray(0, this.#dirtyCount).sort()
-    let kept = 0
-    for (let i = 0; i < sorted.length; i++) {
-      if (kept === 0 || sorted[kept - 1] !== sorted[i]) sorted[kept++] = sorted[i]!
+  /** Of every moment noted the last root up to it. */
+  #keepRoots(changed: WindowRoots | undefined): void {
+    while ((this.#rootCount + this.#moment) * NODE_BYTES > this.#roots.length) {
+      this.#roots = copied(this.#roots, new Uint8Array(this.#roots.length * 2))
     }
-    this.#dirtyCount = kept
+    let next = 0
+    for (let moment = 0; moment <= this.#moment; moment++) {
+      if (changed !== undefined && next < changed.count && changed.moments[next] === moment) {
+        this.#root.set(changed.roots.subarray(next * NODE_BYTES, (next + 1) * NODE_BYTES))
+        next++
+      }
+      // What comes after the last one noted belongs to the next.
+      if (moment < this.#moment) this.#roots.set(this.#root, this.#rootCount++ * NODE_BYTES)
+    }
+  }
+
+  #growLog(): void {
+    const capacity = this.#slots.length * 2
+    this.#slots = copied(this.#slots, new Uint32Array(capacity))
+    this.#before = copied(this.#before, newNodes(capacity))
+    this.#moments = copied(this.#moments, new Uint8Array(capacity))
   }
 
   #grow(): void {
@@ -200,34 +246,13 @@ function isZero(leaves: Uint8Array, at: number): boolean {
   return true
 }
 
-// Memory of one native call, and its views by how many nodes it hashes: made once, since a root is computed every 22 records over some
-// twenty levels, and two views for each would cost as much as the hashing. Nothing here is awaited, so all trees share it.
-const callPairs = new Uint8Array(MAX_CALL_NODES * 2 * NODE_BYTES)
-const callHashes = new Uint8Array(MAX_CALL_NODES * NODE_BYTES)
-const callPairWords = wordsOf(callPairs)
-const callHashWords = wordsOf(callHashes)
-const callViews = Array.from({ length: MAX_CALL_NODES + 1 }, (_, count) => ({
-  pairs: callPairs.subarray(0, count * 2 * NODE_BYTES),
-  hashes: callHashes.subarray(0, count * NODE_BYTES),
-}))
-
-/** Hashes the pairs gathered in `callPairs` into nodes[first … end) of a level. */
-function hashNodes(nodes: Uint32Array, first: number, end: number, level: Uint32Array): void {
-  const { pairs, hashes } = callViews[end - first]!
-  hashInto(pairs, hashes)
-  for (let i = first; i < end; i++) {
-    const source = (i - first) * NODE_WORDS
-    const target = nodes[i]! * NODE_WORDS
-    for (let w = 0; w < NODE_WORDS; w++) level[target + w] = callHashWords[source + w]!
-  }
-}
-
 function filledLevel(level: number, nodes: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(nodes * NODE_BYTES)
   if (level > 0) for (let i = 0; i < nodes; i++) bytes.set(zeroNodes[level]!, i * NODE_BYTES)
   return bytes
 }
 
-function wordsOf(bytes: Uint8Array): Uint32Array {
-  return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
+function copied<T extends Uint8Array | Uint32Array | BigUint64Array>(from: T, into: T): T {
+  into.set(from as never)
+  return into
 }

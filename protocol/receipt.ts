@@ -1,7 +1,7 @@
 import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { type Address, encodeAbiParameters, getAddress, keccak256, stringToBytes } from 'viem'
 import { readBigUint, writeBigUint } from './bigEndian.ts'
-import { NODE_BYTES } from './merkleTree.ts'
+import { NODE_BYTES } from './treeNode.ts'
 import { proveRange, receiptLeaves } from './receiptTree.ts'
 
 // A sequencer's word for the place of records in its lane (docs/protocol.md §13, §15.9). contracts/src/promise/ReceiptLib.sol is the twin.

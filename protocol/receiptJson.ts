@@ -1,6 +1,6 @@
 import { type Address, getAddress, isAddress } from 'viem'
 import { P256_SIGNATURE_BYTES, BLS_SIGNATURE_BYTES, RECORD_BYTES } from './limits.ts'
-import { NODE_BYTES } from './merkleTree.ts'
+import { NODE_BYTES } from './treeNode.ts'
 import { RECEIPT_SIGNATURE_BYTES, type RangeReceipt, type Receipt } from './receipt.ts'
 import { MAX_RECEIPT_LEVELS } from './receiptTree.ts'
 

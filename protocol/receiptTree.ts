@@ -1,5 +1,5 @@
 import { hashInto } from '@chainsafe/hashtree'
-import { hashPair, NODE_BYTES, zeroNodes } from './merkleTree.ts'
+import { hashPair, NODE_BYTES, zeroNodes } from './treeNode.ts'
 
 // The tree that a micro-batch is signed by (docs/protocol.md §15.9).
 

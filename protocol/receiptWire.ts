@@ -1,5 +1,5 @@
 import { readU16, readU32, readU64, writeU16, writeU32, writeU64 } from './bigEndian.ts'
-import { NODE_BYTES } from './merkleTree.ts'
+import { NODE_BYTES } from './treeNode.ts'
 import { RECEIPT_SIGNATURE_BYTES, type RangeReceipt } from './receipt.ts'
 import { MAX_RECEIPT_LEVELS } from './receiptTree.ts'
 

@@ -12,7 +12,7 @@ import {
   PERIOD_INTERVALS,
   POWER_TOLERANCE_BPS,
 } from './limits.ts'
-import { NODE_BYTES } from './merkleTree.ts'
+import { NODE_BYTES } from './treeNode.ts'
 import { Outcome } from './outcome.ts'
 import { isEmptyRecord } from './record.ts'
 import { lastRowAtMost, type Tariff } from './tariff.ts'

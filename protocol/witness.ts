@@ -5,9 +5,10 @@ import type { Witness } from './fraudProof.ts'
 import { type LaneRules, NONE, type Slots } from './laneRules.ts'
 import type { LaneState } from './laneState.ts'
 import { INTERVAL_SECONDS, TARIFF_BYTES } from './limits.ts'
-import { type MerkleTree, NODE_BYTES } from './merkleTree.ts'
+import type { MerkleTree } from './merkleTree.ts'
 import { isEmptyRecord, recordContract, recordEvse, recordStart } from './record.ts'
 import { periodOfInterval } from './time.ts'
+import { NODE_BYTES } from './treeNode.ts'
 
 const SLOT_BYTES = 4
 

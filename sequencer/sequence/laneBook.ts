@@ -9,6 +9,7 @@ import { Outcome } from '../../protocol/outcome.ts'
 import { Settlement } from '../../protocol/settlement.ts'
 import type { ClosedBatch } from '../closedBatch.ts'
 import { type ForcedEntry, type ForcedSpan, NOTHING_FORCED } from '../forced.ts'
+import { ChunkRoots } from './chunkRoots.ts'
 
 export interface OpenBatch {
   readonly index: number
@@ -19,7 +20,7 @@ export interface OpenBatch {
   readonly forced: ForcedSpan
   readonly firstPosition: number
   readonly firstSequence: number
-  readonly preRoots: Uint8Array[]
+  readonly roots: ChunkRoots
   rowCount: number
   /** Bit a row: what signatures come to, where that is not what the journal says. */
   verdicts?: Uint8Array | undefined
@@ -78,7 +79,7 @@ export class LaneBook {
       settlement: new Settlement(this.state, this.rules, asOf),
       forced: { start: this.forced.length, startWord: this.forcedWord, entries: forced },
       firstPosition: this.state.position,
-      preRoots: [this.lastRoot],
+      roots: new ChunkRoots(this.state, [this.lastRoot]),
       rowCount: 0,
       lastSequence: firstSequence,
     }
@@ -86,13 +87,13 @@ export class LaneBook {
     return this.open
   }
 
-  #settleForced({ index, settlement, forced: { entries }, preRoots }: OpenBatch): void {
+  #settleForced({ index, settlement, forced: { entries }, roots }: OpenBatch): void {
     for (const [i, entry] of entries.entries()) {
       const outcome = settlement.settleForced(entry.record, 0)
       const amountMicro = outcome === Outcome.SETTLED ? settlement.amountMicro : 0
       this.forced.push({ entry, batch: index, outcome, amountMicro })
       const isChunkFull = (i + 1) % this.rules.layout.chunkRecords === 0
-      if (isChunkFull || i + 1 === entries.length) preRoots.push(this.state.root())
+      if (isChunkFull || i + 1 === entries.length) roots.chunkEnded()
     }
   }
 
@@ -100,7 +101,7 @@ export class LaneBook {
   countRow(): void {
     const open = this.open!
     open.rowCount++
-    if (open.rowCount % this.rules.layout.chunkRecords === 0) open.preRoots.push(this.state.root())
+    if (open.rowCount % this.rules.layout.chunkRecords === 0) open.roots.chunkEnded()
   }
 
   close(lastSequence: number, closedAtMs: number): ClosedBatch {
@@ -108,7 +109,8 @@ export class LaneBook {
     const forcedChunks = forcedChunksFor(open.forced.entries.length, this.rules.layout.chunkRecords)
     // A batch whose forced entries were all consumed by another, and that holds no rows, is posted as a chunk of padding.
     const chunkCount = Math.max(1, forcedChunks + chunksFor(this.rules.layout, open.rowCount))
-    const postRoot = open.preRoots[chunkCount] ?? this.state.root()
+    const roots = open.roots.all()
+    const postRoot = roots[chunkCount] ?? this.state.root()
     const batch: ClosedBatch = {
       lane: this.lane,
       layout: this.rules.layout,
@@ -116,7 +118,7 @@ export class LaneBook {
       asOf: open.asOf,
       chunkCount,
       forcedChunks,
-      preRoots: joined(open.preRoots.slice(0, chunkCount)),
+      preRoots: joined(roots.slice(0, chunkCount)),
       postRoot,
       forced: open.forced,
       rowCount: open.rowCount,
@@ -159,7 +161,7 @@ export class LaneBook {
   mark(): () => void {
     const { open, lastIndex, lastAsOf, lastRoot } = this
     const rowCount = open?.rowCount ?? 0
-    const roots = open?.preRoots.length ?? 0
+    const roots = open?.roots.all().length ?? 0
     const lastSequence = open?.lastSequence ?? 0
     const forced = this.forced.length
     this.state.beginUndo()
@@ -173,7 +175,7 @@ export class LaneBook {
       this.open = open
       if (open !== undefined) {
         open.rowCount = rowCount
-        open.preRoots.length = roots
+        open.roots.truncate(roots)
         open.lastSequence = lastSequence
       }
     }

@@ -10,6 +10,7 @@ import type { Head } from '../../runtime/headFile.ts'
 import type { Revision } from '../store/journal.ts'
 import type { RecordIndex } from '../store/recordIndex.ts'
 import type { Bytes } from '../store/keys.ts'
+import { ChunkRoots } from './chunkRoots.ts'
 import { type ForcedFate, LaneBook, type OpenBatch } from './laneBook.ts'
 
 /** Where a lane stood after an entry of its journal. Taken at once; written at leisure, since nothing in it changes any more. */
@@ -27,7 +28,7 @@ export interface LaneSnapshot {
   readonly recent: Bytes
 }
 
-type OpenCopy = Omit<OpenBatch, 'settlement' | 'preRoots' | 'openedAt' | 'openedAtMs'> & { readonly roots: Uint8Array }
+type OpenCopy = Omit<OpenBatch, 'settlement' | 'roots' | 'openedAt' | 'openedAtMs'> & { readonly roots: Uint8Array }
 
 const FORMAT = 3
 /** Batches, or forced records, to a part: some milliseconds of the event loop. */
@@ -50,8 +51,8 @@ export function takeSnapshot(book: LaneBook, index: RecordIndex, head: Head): La
   }
 }
 
-function copyOpen({ settlement: _, preRoots, openedAt: __, openedAtMs: ___, ...open }: OpenBatch): OpenCopy {
-  return { ...open, roots: Buffer.concat(preRoots) }
+function copyOpen({ settlement: _, roots, openedAt: __, openedAtMs: ___, ...open }: OpenBatch): OpenCopy {
+  return { ...open, roots: Buffer.concat(roots.all()) }
 }
 
 /** As `writeSnapshotFile` takes them. */
@@ -127,7 +128,10 @@ export function restoreBook(
     book.open = {
       ...open,
       settlement: new Settlement(book.state, rules, open.asOf),
-      preRoots: Array.from({ length: roots.length / ROOT_BYTES }, (_, k) => rootAt(roots, k)),
+      roots: new ChunkRoots(
+        book.state,
+        Array.from({ length: roots.length / ROOT_BYTES }, (_, k) => rootAt(roots, k)),
+      ),
       openedAt: now,
       openedAtMs: Date.now(),
     }

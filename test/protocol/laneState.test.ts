@@ -97,3 +97,41 @@ test('rolled back, however often a leaf was written, all is as it was; kept, it 
     { numRuns: 60 },
   )
 })
+
+test('roots noted are those that would have been asked for, and go with what is rolled back', () => {
+  const slot = fc.oneof(fc.nat(5), fc.nat(200))
+  const chunks = fc.array(fc.array(fc.tuple(slot, slot, fc.nat(255)), { maxLength: 30 }), { maxLength: 40 })
+  fc.assert(
+    fc.property(chunks, chunks, chunks, (before, undone, after) => {
+      const [state, asked] = [new LaneState(), new LaneState()]
+      const roots: Uint8Array[] = []
+      const settle = (into: LaneState, chunk: readonly (readonly [number, number, number])[]): void => {
+        for (const [evse, contract, byte] of chunk) {
+          into.willWrite(evse, contract)
+          into.evses.leaves[32 * evse] = byte
+          into.contracts.leaves[32 * contract + 31] = byte
+          into.position++
+        }
+      }
+      const run = (list: typeof before): void => {
+        for (const chunk of list) {
+          for (const into of [state, asked]) settle(into, chunk)
+          state.noteRoot()
+          roots.push(asked.root())
+        }
+      }
+      run(before)
+      state.beginUndo()
+      for (const chunk of undone) {
+        settle(state, chunk)
+        state.noteRoot()
+      }
+      state.rollBack()
+      run(after)
+      assert.deepEqual(state.takeRoots(), roots)
+      assert.deepEqual(state.takeRoots(), [])
+      assert.deepEqual(state.root(), asked.root())
+    }),
+    { numRuns: 40 },
+  )
+})

@@ -3,7 +3,9 @@ import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { MAX_SLOTS } from '../../protocol/limits.ts'
-import { hashPair, MerkleTree, zeroNodes } from '../../protocol/merkleTree.ts'
+import { MerkleTree } from '../../protocol/merkleTree.ts'
+import { hashPair, zeroNodes } from '../../protocol/treeNode.ts'
+import { Random } from '../support/generators/random.ts'
 import { naiveMultiproofRoot, naivePair, naiveRoot } from './naiveTree.ts'
 
 const slot = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 5_000 }))
@@ -34,9 +36,9 @@ test('roots equal the naive tree’s, whenever they are asked for', () => {
   )
 })
 
-test('more leaves than one native call hashes', () => {
+test('more leaves than are hashed together', () => {
   const random = (index: number): Uint8Array => createHash('sha256').update(`leaf ${index}`).digest()
-  for (const count of [255, 256, 257, 512, 513, 1_100]) {
+  for (const count of [511, 512, 513, 1_024, 1_100]) {
     // Every second slot: no two leaves share a parent, so that level takes `count` pairs.
     const leaves = new Map(Array.from({ length: count }, (_, i) => [2 * i, random(i)]))
     assert.deepEqual(Buffer.from(treeOf(leaves).root()), denseRoot(leaves), `${count} leaves`)
@@ -56,8 +58,118 @@ function denseRoot(leaves: ReadonlyMap<number, Uint8Array>): Buffer {
     zero = naivePair(zero, zero)
     nodes = parents
   }
-  return Buffer.from(nodes.get(0)!)
+  return Buffer.from(nodes.get(0) ?? zero)
 }
+
+/** What is done to a tree. */
+const action = fc.oneof(
+  { weight: 12, arbitrary: fc.record({ kind: fc.constant('write'), slot, leaf }) },
+  { weight: 4, arbitrary: fc.constant({ kind: 'note' } as const) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'root' } as const) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'take' } as const) },
+)
+const actions = fc.array(action, { maxLength: 120 })
+
+/** A tree beside a map of its leaves: `noted` is what `takeRoots` must give. */
+class Twin {
+  readonly tree = new MerkleTree()
+  leaves = new Map<number, Uint8Array>()
+  noted: Buffer[] = []
+
+  act(list: readonly ({ kind: string } & Partial<{ slot: number; leaf: Uint8Array }>)[]): void {
+    for (const { kind, slot, leaf } of list) {
+      if (kind === 'write') {
+        this.tree.setLeaf(slot!, leaf!)
+        this.leaves.set(slot!, leaf!)
+      } else if (kind === 'note') {
+        this.tree.noteRoot()
+        this.noted.push(denseRoot(this.leaves))
+      } else if (kind === 'root') assert.deepEqual(Buffer.from(this.tree.root()), denseRoot(this.leaves))
+      else this.takeRoots()
+    }
+  }
+
+  takeRoots(): void {
+    assert.deepEqual(Buffer.from(this.tree.takeRoots()), Buffer.concat(this.noted.splice(0)))
+  }
+}
+
+test('roots noted are those of their moments, whatever was written since and however the tree grew', () => {
+  fc.assert(
+    fc.property(actions, (list) => {
+      const twin = new Twin()
+      twin.act(list)
+      twin.takeRoots()
+    }),
+    { numRuns: 60 },
+  )
+})
+
+test('the same for more writes, and more moments, than are hashed together', () => {
+  const random = new Random(7)
+  const twin = new Twin()
+  for (const [writes, slots] of [
+    [3, 40],
+    [22, 5_000],
+    [22, 12],
+    [700, 900],
+    [0, 1],
+  ] as const) {
+    for (let moment = 0; moment < 20; moment++) {
+      const list = Array.from({ length: writes }, () => ({
+        kind: 'write',
+        slot: random.int(0, slots - 1),
+        leaf: random.bytes(32),
+      }))
+      twin.act([...list, { kind: 'note' }])
+    }
+  }
+  twin.takeRoots()
+})
+
+test('rolled back, leaves, nodes and roots noted are as they were; kept, they stand', () => {
+  fc.assert(
+    fc.property(actions, actions, fc.boolean(), fc.boolean(), actions, (before, during, many, keep, after) => {
+      const twin = new Twin()
+      twin.act(before)
+      const [leaves, noted] = [new Map(twin.leaves), twin.noted.slice()]
+      twin.tree.beginUndo()
+      twin.act(during)
+      // More than a window, over slots that were written in it before.
+      if (many) twin.act(Array.from({ length: 1_200 }, (_, i) => writeOf(i % 700)))
+      if (keep) twin.tree.keep()
+      else {
+        twin.tree.rollBack()
+        twin.leaves = leaves
+        // What was taken meanwhile is not noted any more.
+        twin.noted = during.some(({ kind }) => kind === 'take') ? [] : noted
+      }
+      twin.act([{ kind: 'root' }, ...after])
+      twin.takeRoots()
+      for (const [index, value] of twin.leaves) assert.deepEqual(twin.tree.leaf(index), Uint8Array.from(value))
+    }),
+    { numRuns: 60 },
+  )
+})
+
+function writeOf(slot: number): { kind: string; slot: number; leaf: Uint8Array } {
+  return { kind: 'write', slot, leaf: createHash('sha256').update(`${slot}`).digest() }
+}
+
+test('a tree that is filled is the one that its leaves were set in', () => {
+  for (const count of [0, 1, 2, 15, 16, 17, 33, 1_000]) {
+    const leaves = new Uint8Array(count * 32)
+    for (let i = 0; i < count; i += 3) leaves.fill(i + 1, i * 32, (i + 1) * 32)
+    const filled = new MerkleTree()
+    filled.fill(leaves)
+    const set = treeOf(Array.from({ length: count }, (_, i) => [i, leaves.subarray(i * 32, (i + 1) * 32)] as const))
+    assert.deepEqual(filled.root(), set.root(), `${count} leaves`)
+    assert.deepEqual(filled.path(count), set.path(count))
+    for (const tree of [filled, set]) tree.setLeaf(7, new Uint8Array(32).fill(9))
+    assert.deepEqual(filled.root(), set.root(), `${count} leaves and one more`)
+    assert.deepEqual(filled.path(40), set.path(40))
+  }
+})
 
 test('the order and number of writes to a leaf do not matter', () => {
   fc.assert(
