@@ -11,6 +11,7 @@ import { readFinalBlock } from '../l1/finality.ts'
 import { openLevelTxStore } from '../l1/txManager/levelStore.ts'
 import { TxManager } from '../l1/txManager/manager.ts'
 import { txPolicy } from '../l1/txManager/txPolicy.ts'
+import type { BackfeedError } from '../runtime/errors.ts'
 import { createLogger, type Logger } from '../runtime/log.ts'
 import { createMetrics, type Metrics } from '../runtime/metrics.ts'
 import { type Component, type Service, startService } from '../runtime/service.ts'
@@ -56,7 +57,11 @@ export async function startProver(config: Readonly<ProverConfig>, options: Prove
   const attesting = await openSigning(config, { client, follower, log, metrics, transactions })
   // From here on nothing throws until the service has started, and then it is the service that cleans up.
   const verifier = new SignaturePool({ workers: config.prover.workers })
-  const blobs = { archive: openBlobArchive(folder('blobs')), sources: config.l1.beacon.map(beaconSource) }
+  const blobs = {
+    archive: openBlobArchive(folder('blobs')),
+    sources: config.l1.beacon.map(beaconSource),
+    onNotKept: (err: BackfeedError) => log.error({ err }, 'a blob is checked and cannot be kept: is the disk full?'),
+  }
   const checks = replayMetrics(metrics)
   const desk = transactions && openDesk(config, { client, log, metrics, manager: transactions.manager, fraudVerifier })
   const watcher = new Watcher({

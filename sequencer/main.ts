@@ -9,6 +9,7 @@ import { openLevelTxStore } from '../l1/txManager/levelStore.ts'
 import { TxManager } from '../l1/txManager/manager.ts'
 import { txPolicy } from '../l1/txManager/txPolicy.ts'
 import { BLOB_CHUNKS } from '../protocol/limits.ts'
+import type { BackfeedError } from '../runtime/errors.ts'
 import { createLogger, type Logger } from '../runtime/log.ts'
 import { createMetrics, type Metrics } from '../runtime/metrics.ts'
 import { type Component, type ComponentContext, type Service, startService } from '../runtime/service.ts'
@@ -131,6 +132,7 @@ export async function startSequencer(config: SequencerConfig, options: Sequencer
       const blobs = {
         archive: openBlobArchive(join(config.dataFolder, 'blobs')),
         sources: config.l1.beacon.map(beaconSource),
+        onNotKept: (err: BackfeedError) => log.warn({ err }, 'a blob from L1 cannot be kept'),
       }
       for (const lane of config.lanes) {
         const runner = await LaneRunner.open(

@@ -9,7 +9,7 @@ import { sameBytes } from '../bytes.ts'
 
 /** Blobs kept past the 18 days of the beacon chain: a prover keeps what it checks. */
 export interface BlobArchive {
-  /** The caller has checked that the blob has this versioned hash. */
+  /** The caller has checked that the blob has this versioned hash. @throws BackfeedError STORE_FAILED, retryable: it is not kept */
   put(versionedHash: Hex, blob: Uint8Array): Promise<void>
   /** Undefined when it is not there; DATA_CORRUPTED when it is not what was put. */
   get(versionedHash: Hex): Promise<Uint8Array | undefined>
@@ -27,7 +27,12 @@ export function openBlobArchive(directory: string): BlobArchive {
   return {
     put: async (versionedHash, blob) => {
       if (blob.length !== BLOB_BYTES) throw new RangeError(`a blob has ${BLOB_BYTES} bytes, not ${blob.length}`)
-      await writeAtomically(pathOf(versionedHash), Buffer.concat([blob, digest(versionedHash, blob)]))
+      const path = pathOf(versionedHash)
+      try {
+        await writeAtomically(path, Buffer.concat([blob, digest(versionedHash, blob)]))
+      } catch (cause) {
+        throw new BackfeedError('STORE_FAILED', `blob ${path} cannot be kept`, { retryable: true, cause })
+      }
     },
     get: async (versionedHash) => {
       const path = pathOf(versionedHash)

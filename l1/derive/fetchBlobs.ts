@@ -7,6 +7,8 @@ import type { BlobArchive } from './blobArchive.ts'
 
 export interface BlobSources {
   archive?: BlobArchive
+  /** A blob was found and could not be kept: whoever checks batches goes on, and asks again next time. */
+  onNotKept?: (error: BackfeedError) => void
   /** Asked in order until every blob is found. */
   sources: readonly BlobSource[]
 }
@@ -36,7 +38,7 @@ export async function fetchBlobs(from: BlobSources, request: BlobRequest, signal
       const blobs = await source.fetch({ ...request, versionedHashes: missing }, signal)
       for (const [hash, blob] of await identify(blobs, missing)) {
         found.set(hash, blob)
-        await from.archive?.put(hash, blob)
+        await keep(from, hash, blob)
       }
     } catch (error) {
       signal?.throwIfAborted()
@@ -52,6 +54,15 @@ export async function fetchBlobs(from: BlobSources, request: BlobRequest, signal
       details: { block: request.block.number, versionedHash: hash, troubles },
     })
   })
+}
+
+async function keep({ archive, onNotKept }: BlobSources, hash: Hex, blob: Uint8Array): Promise<void> {
+  try {
+    await archive?.put(hash, blob)
+  } catch (error) {
+    if (!isBackfeedError(error, 'STORE_FAILED')) throw error
+    onNotKept?.(error)
+  }
 }
 
 async function identify(blobs: readonly Uint8Array[], wanted: readonly Hex[]): Promise<Map<Hex, Uint8Array>> {

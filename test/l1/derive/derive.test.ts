@@ -17,7 +17,7 @@ import { txConfigSchema, txPolicy } from '../../../l1/txManager/txPolicy.ts'
 import { memoryTxStore } from '../../../l1/txManager/txStore.ts'
 import { DataKind, hashHeader } from '../../../protocol/batchHeader.ts'
 import { BLOB_BYTES, writeCell } from '../../../protocol/chunk.ts'
-import { isBackfeedError } from '../../../runtime/errors.ts'
+import { type BackfeedError, isBackfeedError } from '../../../runtime/errors.ts'
 import { silentLogger } from '../../../runtime/log.ts'
 import { type Anvil, startAnvil } from '../../support/anvil.ts'
 import { encodeBatch, openTestLane, type TestLane } from '../../support/lane.ts'
@@ -130,6 +130,18 @@ test('batches and blobs come back from L1 alone as they were posted', async () =
     ),
     (error) => isBackfeedError(error, 'BLOB_UNAVAILABLE') && error.retryable,
   )
+  // What cannot be kept is checked all the same: where the archive's folder should be lies a file.
+  const notKept: string[] = []
+  await writeFile(join(directory, 'file'), '')
+  const full = openBlobArchive(join(directory, 'file', 'blobs'))
+  const unkept = {
+    archive: { ...full, get: async () => undefined },
+    sources: [beacon],
+    onNotKept: ({ code }: BackfeedError) => notKept.push(code),
+  }
+  const l1 = { client: given.client, contracts: given.contracts }
+  assert.equal((await fetchBatchData({ ...l1, blobs: unkept }, batch, P256_LAYOUT)).chunks.length, CHUNKS)
+  assert.deepEqual(new Set(notKept), new Set(['STORE_FAILED']))
   const sources = { archive, sources: [liar, beacon] }
   const data = await fetchBatchData(
     { client: given.client, contracts: given.contracts, blobs: sources },
