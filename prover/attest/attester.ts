@@ -147,7 +147,7 @@ export class Attester implements Component {
         await this.#step()
         this.#trouble = undefined
       } catch (error) {
-        // L1 being away passes; a disk that fails does not.
+        // L1 being away passes, and so does a full disk; damage does not.
         if (!(error instanceof BackfeedError) || error.code === 'DATA_CORRUPTED') throw error
         if (this.#trouble === undefined) this.#log.warn({ err: error }, `attesting waits: ${describeError(error)}`)
         this.#trouble = error

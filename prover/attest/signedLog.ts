@@ -16,10 +16,15 @@ const LINE = /^(\d{1,10}) (\d{1,20}) (0x[0-9a-f]{64}) ([0-9a-f]{8})$/
 export class SignedLog {
   readonly #file: FileHandle
   readonly #lanes: Map<number, Map<bigint, Hex>>
+  /** Of whole lines, bytes. */
+  #length: number
+  /** Part of a line may stand behind them. */
+  #isTorn = false
 
-  private constructor(file: FileHandle, lanes: Map<number, Map<bigint, Hex>>) {
+  private constructor(file: FileHandle, lanes: Map<number, Map<bigint, Hex>>, length: number) {
     this.#file = file
     this.#lanes = lanes
+    this.#length = length
   }
 
   /** @throws BackfeedError DATA_CORRUPTED for a line that is not as it was written */
@@ -42,23 +47,33 @@ export class SignedLog {
       remember(lanes, { lane: Number(match[1]), index: BigInt(match[2]!), headerHash: match[3] as Hex })
     }
     // Also drops what was cut short, so that the next line begins on a line of its own.
-    const kept = [...lanes].flatMap(([lane, entries]) =>
-      [...entries].map(([index, headerHash]) => lineOf({ lane, index, headerHash })),
-    )
+    const kept = [...lanes]
+      .flatMap(([lane, entries]) => [...entries].map(([index, headerHash]) => lineOf({ lane, index, headerHash })))
+      .join('')
     await mkdir(dirname(path), { recursive: true })
-    await writeAtomically(path, kept.join(''))
-    return new SignedLog(await open(path, 'a'), lanes)
+    // A start on a full disk has nothing to write as a rule.
+    if (kept !== text) await writeAtomically(path, kept)
+    return new SignedLog(await open(path, 'a'), lanes, kept.length)
   }
 
   get(lane: number, index: bigint): Hex | undefined {
     return this.#lanes.get(lane)?.get(index)
   }
 
-  /** Durable when it resolves. */
+  /** Durable when it resolves. @throws BackfeedError STORE_FAILED, retryable: nothing may be signed that is not written down */
   async add(entry: { lane: number; index: bigint; headerHash: Hex }): Promise<void> {
     if (this.get(entry.lane, entry.index) === entry.headerHash) return
-    await this.#file.appendFile(lineOf(entry))
-    await this.#file.datasync()
+    const line = lineOf(entry)
+    try {
+      if (this.#isTorn) await this.#file.truncate(this.#length)
+      this.#isTorn = true
+      await this.#file.appendFile(line)
+      await this.#file.datasync()
+    } catch (cause) {
+      throw new BackfeedError('STORE_FAILED', 'what is signed cannot be written down', { retryable: true, cause })
+    }
+    this.#isTorn = false
+    this.#length += line.length
     remember(this.#lanes, entry)
   }
 

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import type { Hex } from 'viem'
 import { SignedLog } from '../../../prover/attest/signedLog.ts'
+import { isBackfeedError } from '../../../runtime/errors.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'backfeed-signed-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -42,4 +44,35 @@ test('a line that a crash cut short is dropped, one that was changed stops every
   await whole.close()
   writeFileSync(path, readFileSync(path, 'utf8').replace('0 1 0xaa', '0 1 0xab'))
   await assert.rejects(SignedLog.open(path), { code: 'DATA_CORRUPTED' })
+})
+
+test('a full disk leaves half a line: nothing counts as signed, and it goes on when there is room', async (t) => {
+  const path = join(folder, 'full', 'signed.log')
+  const log = await SignedLog.open(path)
+  await log.add({ lane: 1, index: 1n, headerHash: hashOf('aa') })
+  const handle = await open(path, 'a')
+  const append = t.mock.method(
+    Object.getPrototypeOf(handle),
+    'appendFile',
+    async function (this: FileHandle, line: string) {
+      await this.write(line.slice(0, 20))
+      throw new Error('ENOSPC: no space left on device')
+    },
+  )
+  const second = { lane: 1, index: 2n, headerHash: hashOf('bb') }
+  for (let i = 0; i < 2; i++) {
+    await assert.rejects(log.add(second), (error) => isBackfeedError(error, 'STORE_FAILED') && error.retryable)
+    assert.equal(log.get(1, 2n), undefined)
+  }
+  append.mock.restore()
+  await log.add(second)
+  await log.add({ lane: 1, index: 3n, headerHash: hashOf('cc') })
+  await log.close()
+  await handle.close()
+  const again = await SignedLog.open(path)
+  assert.deepEqual(
+    [1n, 2n, 3n].map((index) => again.get(1, index)),
+    ['aa', 'bb', 'cc'].map(hashOf),
+  )
+  await again.close()
 })
