@@ -23,7 +23,7 @@ export class ModbusDevice implements AsyncDisposable {
     })
   }
 
-  static async listen(port = 0, registers = 64): Promise<ModbusDevice> {
+  static async listen(port: number, registers = 64): Promise<ModbusDevice> {
     const server = createServer()
     const device = new ModbusDevice(server, Buffer.alloc(registers * 2), Buffer.alloc(registers * 2))
     server.listen(port, '127.0.0.1')

@@ -115,7 +115,7 @@ test('OCPP 2.1: a station that is cut off falls back to Idle', async () => {
 })
 
 test('a station that is away, silent or says no', async () => {
-  await using gateway = await startOcpp({ stations: { CS1: 1 }, config: { callTimeoutMs: 100 } })
+  await using gateway = await startOcpp()
   const { commands } = gateway.ocpp
   assert.equal(await commands.setLimit('CS1-1', 0, patient()), 'UNREACHABLE')
   assert.equal(await commands.stop('CS1-1', 'X', patient()), 'UNREACHABLE')
@@ -133,7 +133,7 @@ test('a station that is away, silent or says no', async () => {
 })
 
 test('a silent station frees the wire for the next command, and late answers do no harm', async () => {
-  await using gateway = await startOcpp({ config: { callTimeoutMs: 60_000 } })
+  await using gateway = await startOcpp()
   const station = gateway.station()
   await station.boot()
   const { commands } = gateway.ocpp
@@ -159,7 +159,7 @@ test('a silent station frees the wire for the next command, and late answers do 
 })
 
 test('commands that wait are bounded, and end when the station goes', async () => {
-  await using gateway = await startOcpp({ config: { callTimeoutMs: 60_000 } })
+  await using gateway = await startOcpp()
   const station = gateway.station()
   await station.boot()
   // Asked forty times, it goes away at the first.

@@ -154,7 +154,7 @@ export async function startOcpp(settings: FixtureSettings = {}): Promise<Fixture
     pingS: 0,
     sampleIntervalS: 0,
     alignedIntervalS: 0,
-    callTimeoutMs: 2_000,
+    callTimeoutMs: 60_000,
     stations: Object.keys(stations).map((id) => ({ id, passwordHash: stationHash, ...settings.stationConfig })),
     ...settings.config,
   })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { freePort } from '../../../devnet/freePort.ts'
 import type { SimulatedStation, StationSettings } from '../../../devnet/stations/station.ts'
 import type { OcppVersion } from '../../../gateway/ocpp/config.ts'
 import { Clock, type Fixture, KNOWN_TOKEN, MemoryStore, RecordingSink, startOcpp } from './fixture.ts'
@@ -33,12 +34,9 @@ for (let run = 0; run < RUNS; run++) {
   test(`nothing is lost, doubled or out of order (SEED=${seed})`, { timeout: 600_000 }, async () => {
     const random = randomFrom(seed)
     const [clock, store, sink] = [new Clock(), new MemoryStore(), new RecordingSink()]
-    let port = 0
+    const port = await freePort()
     const open = async (): Promise<Fixture> => {
-      const config = port === 0 ? {} : { port }
-      const gateway = await startOcpp({ stations: { A: 1, B: 1, C: 1 }, clock, store, deps: { sink }, config })
-      port = gateway.ocpp.listeners[0]!.port
-      return gateway
+      return await startOcpp({ stations: { A: 1, B: 1, C: 1 }, clock, store, deps: { sink }, config: { port } })
     }
     let gateway = await open()
     const done: Done[] = []

@@ -121,18 +121,24 @@ test('any bytes give an element or a GRID_MESSAGE_INVALID, quickly', () => {
         fc.uint8Array(),
       ),
       (input) => {
-        const started = performance.now()
+        const before = process.threadCpuUsage()
         try {
           parseXml(input)
         } catch (error) {
           assert.ok(isBackfeedError(error, 'GRID_MESSAGE_INVALID'), String(error))
         }
-        assert.ok(performance.now() - started < 2_000)
+        assert.ok(cpuMs(before) < 2_000)
       },
     ),
     { numRuns: 3_000 },
   )
 })
+
+/** What this thread has worked since, milliseconds: what others on the machine do does not count. */
+function cpuMs(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.threadCpuUsage(before)
+  return (user + system) / 1_000
+}
 
 test('a megabyte that is made to be slow is not', () => {
   const half = 524_288
@@ -154,13 +160,13 @@ test('a megabyte that is made to be slow is not', () => {
     '<a',
   ]) {
     for (const text of [filled(piece), `<a>${filled(piece)}</a>`, `<a ${filled(piece)}/>`]) {
-      const started = performance.now()
+      const before = process.threadCpuUsage()
       try {
         parseXml(bytes(text))
       } catch (error) {
         assert.ok(isBackfeedError(error, 'GRID_MESSAGE_INVALID'), String(error))
       }
-      const tookMs = performance.now() - started
+      const tookMs = cpuMs(before)
       assert.ok(tookMs < 5_000, `${text.slice(0, 12)}… took ${tookMs} ms`)
     }
   }
