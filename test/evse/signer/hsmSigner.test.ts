@@ -73,6 +73,9 @@ describe('keys in a PKCS#11 token', { skip }, () => {
     for (const config of configs.values()) await generate(config)
     const signers = await openSigners(configs, deps)
     const list = [...signers.values()]
+    // An open one keeps the process, and the library for those that come after.
+    await using opened = new AsyncDisposableStack()
+    for (const signer of list) opened.use(signer)
     const started = performance.now()
     const signed = await Promise.all(
       Array.from({ length: 1_000 }, async (_, i) => {
@@ -85,10 +88,10 @@ describe('keys in a PKCS#11 token', { skip }, () => {
     for (const { signer, message, signature } of signed) {
       assert.ok(verifyP256(parseP256Key(signer.publicKey), message, signature))
     }
-    const delayMs = await eventLoopDelayMs(() => signInTurn(list, 1_000))
+    const delayMs = await eventLoopDelayMs(() => signInTurn(list, 500))
     t.diagnostic(`event loop at most ${delayMs} ms late while 20 keys sign`)
     assert.ok(delayMs < 250, `the event loop was blocked for ${delayMs} ms`)
-    await Promise.all(list.map((signer) => signer.close()))
+    await opened.disposeAsync()
     await assert.rejects(list[0]!.sign(new Uint8Array(56)), { code: 'SIGNER_CLOSED' })
   })
 
@@ -142,7 +145,7 @@ describe('keys in a PKCS#11 token', { skip }, () => {
     await rename(away, hsm.tokens)
     const message = randomBytes(8)
     let signature: Uint8Array | undefined
-    const deadline = performance.now() + 20_000
+    const deadline = performance.now() + 120_000
     while (signature === undefined) {
       assert.ok(performance.now() < deadline, 'the token was not found again')
       signature = await signer.sign(message).catch(() => undefined)

@@ -3,11 +3,21 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 /** A TCP relay on loopback whose links can be cut, and whose far end may move. */
 export async function cuttableProxy(): Promise<
-  AsyncDisposable & { port: number; target: number | undefined; cut: () => void; carried: () => number }
+  AsyncDisposable & {
+    port: number
+    target: number | undefined
+    /** Hears what has gone back to whoever connected. */
+    onNear: ((bytes: Buffer) => void) | undefined
+    cut: () => void
+    carried: () => number
+  }
 > {
   const sockets = new Set<Socket>()
   let carried = 0
-  const proxy = { target: undefined as number | undefined }
+  const proxy = {
+    target: undefined as number | undefined,
+    onNear: undefined as ((bytes: Buffer) => void) | undefined,
+  }
   const server = createServer((near) => {
     if (proxy.target === undefined) {
       near.destroy()
@@ -27,6 +37,7 @@ export async function cuttableProxy(): Promise<
       })
     }
     near.pipe(far).pipe(near)
+    far.on('data', (bytes: Buffer) => proxy.onNear?.(bytes))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

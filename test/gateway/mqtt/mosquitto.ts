@@ -4,9 +4,9 @@ import { existsSync } from 'node:fs'
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '../../../devnet/freePort.ts'
+import { untilWithin } from '../../support/until.ts'
 import type { Pki } from './pki.ts'
 
 const BINARY = '/usr/sbin/mosquitto'
@@ -56,10 +56,10 @@ export async function startMosquitto(pki: Pki, edit: (conf: string) => string = 
       said += text.toString()
     })
     process = started
-    for (let tries = 0; !(await isOpen(port)); tries++) {
-      if (started.exitCode !== null || tries > 500) throw new Error(`mosquitto did not start: ${said}`)
-      await sleep(10)
-    }
+    await untilWithin(120)('mosquitto listens', async () => {
+      if (started.exitCode !== null) throw new Error(`mosquitto did not start: ${said}`)
+      return await isOpen(port)
+    })
   }
   await start()
   return { url: `mqtts://127.0.0.1:${port}`, port, start, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') }

@@ -56,7 +56,8 @@ export interface Site {
   readonly source: MqttSource
   readonly box: LevelOutbox
   readonly metrics: Metrics
-  readonly telemetry: { evse: string; telemetry: Telemetry }[]
+  /** With when it came. */
+  readonly telemetry: { evse: string; telemetry: Telemetry; cameMs: number }[]
   readonly positions: { evse: string; position: PositionPayload }[]
   close(): Promise<void>
 }
@@ -89,7 +90,7 @@ export async function openSite(settings: {
   const source = openMqtt(config, {
     directory: directoryOf(evses),
     outbox: wrap(box),
-    telemetry: (evse, sample) => telemetry.push({ evse, telemetry: sample }),
+    telemetry: (evse, sample) => telemetry.push({ evse, telemetry: sample, cameMs: performance.now() }),
     onPosition: (evse, position) => positions.push({ evse, position }),
     deployment: DEPLOYMENT,
     now: Date.now,
@@ -126,7 +127,7 @@ export function openEvse(
     place: { domain, ...PLACE },
     receipts: trustedVerifier(),
     telemetryHz: 0,
-    timeoutMs: 1_000,
+    timeoutMs: 10_000,
     log: silentLogger(),
     ...options,
   })

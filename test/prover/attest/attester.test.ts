@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { encodeAbiParameters, encodeEventTopics, type Hex, keccak256, toHex as numberHex } from 'viem'
 import { attestersAbi } from '../../../l1/abi/attesters.ts'
 import { toHex } from '../../../l1/bytes.ts'
@@ -21,6 +20,7 @@ import type { KnownBatch } from '../../../prover/attest/voteBook.ts'
 import { silentLogger } from '../../../runtime/log.ts'
 import { createMetrics } from '../../../runtime/metrics.ts'
 import { testBlsKey } from '../../support/attesters.ts'
+import { until } from '../../support/until.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'backfeed-attester-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -99,11 +99,6 @@ async function startAttester(name: string, l1: TinyL1) {
     await signed.close()
   }
   return { attester, hashes, [Symbol.asyncDispose]: stop }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 400 && !condition(); i++) await sleep(10)
-  assert.ok(condition())
 }
 
 test('two batches of one index are never both signed while L1 holds the first, also across a restart', async () => {
