@@ -22,6 +22,7 @@ import {
 } from '../limits.ts'
 import type { Intake } from './intake.ts'
 import { loadPeerIdentity } from '../../runtime/peerIdentity.ts'
+import { noiseCrypto } from './noiseCrypto.ts'
 import { RecordStream } from './recordStream.ts'
 
 export interface Libp2pSettings {
@@ -79,7 +80,7 @@ export async function startLibp2pIngress(settings: Libp2pSettings): Promise<Libp
     privateKey: await loadPeerIdentity(settings.keyFile),
     addresses: { listen: [...settings.listen], announce: [...(settings.announce ?? [])] },
     transports: [tcp({ maxConnections: limits.maxConnections + LIBP2P_MAX_PENDING_CONNECTIONS })],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [noise({ crypto: noiseCrypto })],
     streamMuxers: [
       yamux({
         maxInboundStreams: LIBP2P_MAX_STREAMS + 2, // room for negotiating streams that turn out to be of another protocol
