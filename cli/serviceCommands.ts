@@ -3,6 +3,7 @@ import { evseConfigSchema } from '../evse/config.ts'
 import { proverConfigSchema } from '../prover/config.ts'
 import { loadConfig } from '../runtime/config.ts'
 import { BackfeedError, ExitCode } from '../runtime/errors.ts'
+import { letHeapGrow } from '../runtime/heapGrowth.ts'
 import { createLogger } from '../runtime/log.ts'
 import { runUntilSignal } from '../runtime/service.ts'
 import { sequencerConfigSchema } from '../sequencer/config.ts'
@@ -19,6 +20,7 @@ export function sequencerCommand(): Command {
     .requiredOption(CONFIG, CONFIG_HELP)
     .addHelpText('after', () => configHelp(sequencerConfigSchema))
     .action(async ({ config: path }: { config: string }) => {
+      letHeapGrow()
       const { startSequencer } = await import('../sequencer/main.ts')
       const config = loadConfig({ path, schema: sequencerConfigSchema })
       const log = createLogger({ service: 'sequencer', level: config.logLevel })
