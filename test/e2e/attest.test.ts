@@ -125,7 +125,7 @@ describe('six attesters: four at work, one silent, one that lies', () => {
   test('a peer that tells garbage is cut off by everyone, and stays away', async () => {
     const addresses = provers.map((prover) => prover.status().attesting!.listening[0]!)
     for (const address of addresses) await stranger.dial(address)
-    await sleep(1_500) // subscriptions are exchanged
+    await until('everyone hears it', () => stranger.hearers() === provers.length)
     for (let i = 0; i < 6; i++) {
       await stranger.tell(randomBytes(133))
       await stranger.tell(randomBytes(7))
@@ -157,7 +157,7 @@ describe('six attesters: four at work, one silent, one that lies', () => {
       `backfeed/1/attest/${fixture.client.chain.id}/${fixture.contracts.attesters.toLowerCase()}`,
     )
     for (const prover of provers) await crony.dial(prover.status().attesting!.listening[0]!)
-    await sleep(1_000)
+    await until('everyone hears it', () => crony.hearers() === provers.length)
     const signature = liar.key.sign(attestMessage(domain, posted.headerHash)).toBytes(true)
     const { headerHash } = posted
     await crony.tell(encodeVote({ toldAt: Math.floor(Date.now() / 1_000), attester: liar.id, headerHash, signature }))

@@ -108,7 +108,7 @@ test(`nothing acknowledged is lost when a sequencer of lanes of both schemes is 
   {
     await using sequencer = await startSequencer(parseConfig(sequencerConfigSchema, config) as SequencerConfig)
     const isTaken = () => sequencer.queries.lane(lane.lane)!.forced.taken === forced
-    for (let i = 0; i < 1_000 && !isTaken(); i++) await sleep(20)
+    await until('forced records are taken', isTaken)
     for (const { lane: id } of [lane, bls]) {
       await sequencer.closeBatch(id)
       await sequencer.idle(id, AbortSignal.timeout(180_000))

@@ -22,6 +22,7 @@ import { temporaryFolder } from '../support/temporaryFolder.ts'
 
 const SECONDS = Number(process.env.SIEGE_SECONDS ?? 12)
 const HONEST = 4
+const ATTACKS = ['http: garbage', 'http: slow loris', 'http: JSON bombs', 'libp2p: bad frames', 'libp2p: raw bytes']
 /** What the sequencer may grow by: its own bounds for connections, bodies and records in flight, and what V8 has not collected yet. */
 const MAX_GROWTH_MB = 700
 
@@ -41,6 +42,8 @@ test(`under siege for ${SECONDS} s over HTTP and libp2p, honest chargers are ser
   const tally = new Tally()
   const latencies: number[] = []
   let accepted = 0
+  /** On a machine that is busy the siege goes on until there has been one. */
+  const isEnough = (): boolean => accepted > 10 * HONEST && ATTACKS.every((name) => tally.get(name) > 20)
 
   await withSeed('test/e2e/siege.test.ts', async (random) => {
     const done = new AbortController()
@@ -68,7 +71,7 @@ test(`under siege for ${SECONDS} s over HTTP and libp2p, honest chargers are ser
       badFrames(siege(), address!, lane.lane),
     ]
     let most = before
-    for (let i = 0; i < SECONDS * 4 && !done.signal.aborted; i++) {
+    for (let i = 0; (i < SECONDS * 4 || !isEnough()) && !done.signal.aborted; i++) {
       await sleep(250)
       assert.equal(child.process.exitCode, null, 'the sequencer ended')
       most = Math.max(most, child.residentMb())
@@ -85,15 +88,6 @@ test(`under siege for ${SECONDS} s over HTTP and libp2p, honest chargers are ser
     const ms = { p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99), most: Math.max(...latencies) }
     console.log({ ...tally.all, honest: accepted, honestMs: ms, residentMb: [before, most] })
   })
-  assert.ok(accepted > 10 * HONEST, `only ${accepted} honest records`)
-  for (const name of [
-    'http: garbage',
-    'http: slow loris',
-    'http: JSON bombs',
-    'libp2p: bad frames',
-    'libp2p: raw bytes',
-  ]) {
-    assert.ok(tally.get(name) > 20, `${name}: ${tally.get(name)}`)
-  }
+  assert.ok(isEnough(), `${accepted} honest records, ${JSON.stringify(tally.all)}`)
   assert.equal(await child.end(), 0)
 })

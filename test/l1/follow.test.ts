@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { connectL1, type L1Client, l1ConfigSchema } from '../../l1/client.ts'
 import type { Finality } from '../../l1/finality.ts'
 import { L1Follower, type L1Update } from '../../l1/follow.ts'
 import { BackfeedError } from '../../runtime/errors.ts'
 import { silentLogger } from '../../runtime/log.ts'
 import { type Anvil, startAnvil } from '../support/anvil.ts'
+import { until } from '../support/until.ts'
 
 let anvil: Anvil
 let client: L1Client
@@ -104,15 +104,14 @@ test('whoever asks for the final block while a reorganisation below it is looked
     pollMs: 20,
     log: silentLogger(),
   })
-  const seen = new Promise<L1Update>((resolve) => {
-    made.onUpdate((update) => {
-      if (update.reorg?.brokeFinality === true) resolve(update)
-    })
+  let update: L1Update | undefined
+  made.onUpdate((seen) => {
+    if (seen.reorg?.brokeFinality === true) update = seen
   })
   await made.start({ fail: (error) => faults.push(error) })
   follower = made
   await anvil.reorg(4)
-  const update = await Promise.race([seen, sleep(10_000).then(() => undefined)])
+  await until(() => update !== undefined || faults.length > 0)
   await made.stop()
   assert.deepEqual(faults, [])
   assert.ok(asked > 4)

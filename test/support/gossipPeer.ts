@@ -11,6 +11,8 @@ export interface GossipPeer extends AsyncDisposable {
   tell(data: Uint8Array): Promise<void>
   /** Connections that are open. */
   connected(): number
+  /** Peers of which it is known that they listen to the topic. */
+  hearers(): number
   dial(address: string): Promise<void>
 }
 
@@ -37,6 +39,7 @@ export async function startGossipPeer(topic: string): Promise<GossipPeer> {
   return {
     tell: async (data) => void (await pubsub.publish(topic, data)),
     connected: () => node.getConnections().length,
+    hearers: () => pubsub.getSubscribers(topic).length,
     dial: async (address) => void (await node.dial(multiaddr(address))),
     [Symbol.asyncDispose]: async () => await node.stop(),
   }

@@ -164,9 +164,11 @@ test('a restart takes up what was written down before it was sent', async () => 
     await anvil.setAutomine(false)
     const account = accountFromKey(anvilPrivateKey(nextAccount++))
     const request = { ...plain('kept'), kind: 'blob' as const, sidecar }
+    // However long the machine takes for the restart, no other offer is made.
+    const patient = { account, policy: { ...policy, stuckMs: 600_000 } }
     {
       await using store = await openLevelTxStore(directory)
-      await using given = await managed({ account, store })
+      await using given = await managed({ ...patient, store })
       const interrupted = assert.rejects(given.manager.send(request), (e) => isBackfeedError(e, 'TX_MANAGER_STOPPED'))
       await until(given.manager, 'sent')
       await given.manager.stop()
@@ -175,7 +177,7 @@ test('a restart takes up what was written down before it was sent', async () => 
     // The node forgets it too, as a pool does when it restarts.
     await anvil.rpc('anvil_dropAllTransactions')
     await using store = await openLevelTxStore(directory)
-    await using given = await managed({ account, store })
+    await using given = await managed({ ...patient, store })
     assert.equal(given.manager.records()[0]?.attempts.length, 1)
     const sent = given.manager.send(request)
     await untilInPool(given.manager)
@@ -298,6 +300,7 @@ test('a low balance raises the alarm once, and a top-up lets the transaction thr
   await using given = await managed({ account, onLowBalance: () => alarms++ })
   const sent = given.manager.send({ ...plain('poor'), gas: 21_000n })
   await until(given.manager, 'sent')
+  while (alarms === 0) await new Promise((resolve) => setTimeout(resolve, 10))
   // A few looks later it is still one alarm.
   for (let look = 0; look < 4; look++) await new Promise((resolve) => setTimeout(resolve, 50))
   assert.equal(alarms, 1)
