@@ -5,6 +5,7 @@ import type { GatewayConfig } from './config.ts'
 import { Fleet } from './fleet/fleet.ts'
 import { openFleetSigners } from './fleet/signing.ts'
 import { readFleetTables } from './fleet/tables.ts'
+import { readWebhookSecrets } from '../runtime/webhooks/secrets.ts'
 
 /** One thing that was looked at. */
 export interface CheckLine {
@@ -24,6 +25,13 @@ export async function* checkGateway(
   const now = (): number => Date.now()
   const tables = readFleetTables(config.fleet, configPath)
   yield { what: `${tables.evses.length} EVSEs and ${tables.contracts.length} contracts are configured` }
+  for (const webhook of config.webhooks) {
+    try {
+      readWebhookSecrets(webhook)
+    } catch (error) {
+      yield { what: `webhook ${webhook.name}`, problem: describeError(error) }
+    }
+  }
 
   let client: Awaited<ReturnType<typeof connectL1>>
   try {

@@ -14,6 +14,7 @@ import { MAX_GATEWAY_LANES } from './limits.ts'
 import { modbusConfigSchema } from './modbus/config.ts'
 import { mqttConfigSchema } from './mqtt/config.ts'
 import { ocppConfigSchema } from './ocpp/config.ts'
+import { sessionWebhooksSchema } from './webhooks/config.ts'
 
 /** One file for the whole gateway. A section of a source that is absent switches the source off. */
 export const gatewayConfigSchema = z.strictObject({
@@ -67,6 +68,7 @@ export const gatewayConfigSchema = z.strictObject({
   modbus: modbusConfigSchema.optional(),
   control: controlConfigSchema.prefault({}),
   grid: gridConfigSchema.optional(),
+  webhooks: sessionWebhooksSchema.describe('Whom to tell of sessions.'),
   http: z
     .strictObject({
       host: z

@@ -21,6 +21,7 @@ import { meteredEvses } from './fleet/meteredEvses.ts'
 import { recordSigning } from './fleet/recordSigning.ts'
 import { openFleetSigners } from './fleet/signing.ts'
 import { type FleetTables, readFleetTables } from './fleet/tables.ts'
+import { openSessionWebhooks, type SessionWebhooks } from './webhooks/sessionWebhooks.ts'
 
 /** What every source stands on: the way of a metered watt-hour from the book to the sequencer's receipt. */
 export interface GatewayCore {
@@ -34,6 +35,8 @@ export interface GatewayCore {
   /** To be started. */
   readonly delivery: Delivery
   readonly book: MeterBook
+  /** To be started. Undefined: none are configured. */
+  readonly webhooks: SessionWebhooks | undefined
   /** Watches the wall clock; to be started before anything is signed. Undefined: L1's clock is gone by. */
   readonly clockCheck: ClockCheck | undefined
   close(): Promise<void>
@@ -47,7 +50,8 @@ export interface CoreParts {
 
 /**
  * Opens all of it, and closes what was opened when something is missing.
- * @throws BackfeedError CONFIG_INVALID, L1_UNREACHABLE, LANE_NOT_P256, SIGNERS_FAILED, KEY_NOT_REGISTERED, STORE_LOCKED, WRONG_STORE, DATA_CORRUPTED
+ * @throws BackfeedError CONFIG_INVALID, L1_UNREACHABLE, LANE_NOT_P256, SIGNERS_FAILED, KEY_NOT_REGISTERED, STORE_LOCKED, WRONG_STORE, DATA_CORRUPTED,
+ * WEBHOOK_SECRET_UNREADABLE
  */
 export async function openCore(config: Readonly<GatewayConfig>, parts: CoreParts): Promise<GatewayCore> {
   const { log, metrics } = parts
@@ -106,6 +110,16 @@ export async function openCore(config: Readonly<GatewayConfig>, parts: CoreParts
     metrics,
   })
   const clockCheck = openClockCheck(config.clock, { store, now, monotonicMs, log, metrics })
+  const webhooks = await openSessionWebhooks({
+    configs: config.webhooks,
+    store,
+    outbox,
+    directory: fleet,
+    deployment: { chainId, rollup: contracts.rollup },
+    log,
+    metrics,
+  })
+  opened.defer(() => webhooks?.stop())
   const book = await openMeterBook({
     config: config.metering,
     evse: meteredEvses(tables, fleet),
@@ -113,6 +127,7 @@ export async function openCore(config: Readonly<GatewayConfig>, parts: CoreParts
     capacityWh: (lane, contract) => fleet.contract(lane, contract)?.capacityWh,
     store,
     outbox,
+    ...(webhooks && { accounts: webhooks.accounts }),
     signRecord: recordSigning({ directory: fleet, signers, chainId: BigInt(chainId), rollup: contracts.rollup }),
     now,
     monotonicMs,
@@ -121,9 +136,11 @@ export async function openCore(config: Readonly<GatewayConfig>, parts: CoreParts
     metrics,
   })
 
+  await webhooks?.open(book)
+
   const kept = opened.move()
   const close = async (): Promise<void> => await kept.disposeAsync()
-  return { tables, client, clock, fleet, store, outbox, delivery, book, clockCheck, close }
+  return { tables, client, clock, fleet, store, outbox, delivery, book, webhooks, clockCheck, close }
 }
 
 async function openLaneClients(

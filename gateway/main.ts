@@ -32,7 +32,7 @@ export async function startGateway(config: Readonly<GatewayConfig>, options: Gat
   const metrics = options.metrics ?? createMetrics({ service: 'gateway' })
   const startedAtMs = Date.now()
   const core = await openCore(config, { configPath: options.configPath, log, metrics })
-  const { fleet, outbox, delivery, book, tables } = core
+  const { fleet, outbox, delivery, book, webhooks, tables } = core
   let sources: Sources
   try {
     sources = openSources(config, core, { log, metrics })
@@ -47,6 +47,7 @@ export async function startGateway(config: Readonly<GatewayConfig>, options: Gat
     new OutboxStatus(outbox, fleet),
     deliveryStatus(delivery, core.clock.now),
     ...(core.clockCheck === undefined ? [] : [clockStatus(core.clockCheck)]),
+    ...(webhooks === undefined ? [] : [webhooks]),
     ...sources.reports,
   ]
   const status = (): GatewayStatus =>
@@ -63,6 +64,7 @@ export async function startGateway(config: Readonly<GatewayConfig>, options: Gat
     refresh: () => {
       outbox.refreshMetrics()
       core.clockCheck?.refreshMetrics()
+      webhooks?.refreshMetrics()
       gauges(reports.map((source) => source.status()))
     },
   })
@@ -70,6 +72,7 @@ export async function startGateway(config: Readonly<GatewayConfig>, options: Gat
   // Stopped in reverse: first nothing comes in any more, then what is under way is written, and the store is closed last.
   const components: Component[] = [
     { name: 'core', stop: () => core.close() },
+    ...(webhooks === undefined ? [] : [webhooks]),
     ...(core.clockCheck === undefined ? [] : [core.clockCheck]),
     delivery,
     book,

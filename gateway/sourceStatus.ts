@@ -7,6 +7,8 @@ export interface SourceProblem {
   readonly message: string
   /** Name of the EVSE, if it is about one. */
   readonly evse?: string
+  /** Of somebody else's system, to which nothing is lost meanwhile: shown, and no reason to call the gateway unhealthy. */
+  readonly isOutside?: boolean
 }
 
 /** One source's part of `backfeed gateway status` and of the health answer. */

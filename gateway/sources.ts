@@ -29,7 +29,7 @@ export function openSources(
   core: GatewayCore,
   { log, metrics }: { readonly log: Logger; readonly metrics: Metrics },
 ): Sources {
-  const { fleet, book, store, outbox, client, clock, tables } = core
+  const { fleet, book, store, outbox, webhooks, client, clock, tables } = core
   const { now, monotonicMs } = clock
   checkSources(config, tables.evses)
   const common = { directory: fleet, now, monotonicMs, metrics, log }
@@ -51,6 +51,7 @@ export function openSources(
     openMqtt(config.mqtt, {
       ...common,
       outbox,
+      alsoTaken: webhooks && ((evse, rows) => webhooks.accounts.taken(evse.name, evse.lane, rows)),
       telemetry: (evse, seen) => {
         telemetry(evse, seen)
         if (seen.tempC !== undefined) noteTemperature(evse, now() - (monotonicMs() - seen.atMs), seen.tempC)

@@ -53,7 +53,9 @@ export function gatewayStatus(parts: StatusParts): GatewayStatus {
  */
 export function unhealthy(sources: readonly SourceStatus[]): (SourceProblem & { readonly source: string })[] {
   return sources.flatMap(({ name, state, problems }) => {
-    const own = problems.filter(({ evse }) => evse === undefined).map((problem) => ({ ...problem, source: name }))
+    const own = problems
+      .filter(({ evse, isOutside }) => evse === undefined && isOutside !== true)
+      .map((problem) => ({ ...problem, source: name }))
     if (state !== 'DOWN' || own.length > 0) return own
     return [{ code: 'SOURCE_DOWN', message: `nothing comes through ${name}`, source: name }]
   })

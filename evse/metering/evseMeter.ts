@@ -12,6 +12,7 @@ import { findTransaction, type MeterState, type Transaction } from './meterState
 import { draftOps, eventOps, stateOps } from './meterStorage.ts'
 import { intervalFloor } from './recordSize.ts'
 import { type Taken, takeEvents } from './takeEvents.ts'
+import { endedBy, type TransactionAccounts } from './transactionAccounts.ts'
 import { noteTemperature } from './temperatures.ts'
 
 /** Messages of one EVSE that wait to be written. A station sends its next one after the answer; more is a source gone wild. */
@@ -36,6 +37,7 @@ export interface EvseMeterPort {
   readonly name: string
   readonly store: EdgeStore
   readonly evidence: EvidenceKeeper
+  readonly accounts: TransactionAccounts | undefined
   /** @throws BackfeedError EVSE_UNKNOWN */
   readonly rules: () => CutRules
   readonly monotonicMs: () => number
@@ -206,7 +208,7 @@ export class EvseMeter {
     mayGiveUp: (waiting: MeterEvent) => boolean,
     change?: (cutter: Cutter) => void,
   ): Promise<void> {
-    const { name, store, evidence } = this.#port
+    const { name, store, evidence, accounts } = this.#port
     const rules = this.#port.rules()
     const temperatures = [...this.#temperatures]
     const before = this.#state
@@ -226,11 +228,14 @@ export class EvseMeter {
     const taken: Taken = takeEvents({ state, held: this.#held }, light, rules, mayGiveUp)
     const drafts = [...changed, ...taken.drafts]
     const kept = evidence.prepare(events)
+    const ended = accounts === undefined ? [] : endedBy(before, taken.state)
+    const noted = ended.length === 0 ? undefined : accounts?.ended(name, ended)
     await store.write([
       ...stateOps(name, before, taken.state),
       ...eventOps(light, this.#held, taken.held),
       ...draftOps(name, drafts),
       ...kept.ops,
+      ...(noted?.ops ?? []),
     ])
     kept.done()
     this.#temperatures = this.#temperatures.filter((reading) => !temperatures.includes(reading)) // what came meanwhile stays
@@ -245,5 +250,6 @@ export class EvseMeter {
     this.#heldBecause = taken.heldBecause
     this.#port.drafts.push(...drafts)
     this.#port.onStep(before, taken.state, drafts)
+    noted?.done()
   }
 }

@@ -15,11 +15,12 @@ import { acceptRegister } from './foldEvent.ts'
 import type { MeterEvent, MeterEventSink, TakeResult } from './meterEvent.ts'
 import { DRAFTS, evseOfKey, HELD, STATES, WITHHELD, withheldPrefix } from './meterKeys.ts'
 import { type MeterMetrics, meterMetrics } from './meterMetrics.ts'
-import { FRESH_METER, type MeterState } from './meterState.ts'
+import { FRESH_METER, type MeterState, type Transaction } from './meterState.ts'
 import { type EvseMeterStatus, meterStatus } from './meterStatus.ts'
 import { decodeValue, forgetSeen, loadByEvse, loadMeter, NOTHING_SIGNED, type SignedState } from './meterStorage.ts'
 import { SigningQueue, type SigningPort } from './signingQueue.ts'
-import { type WithheldEntry, withheldEntry } from './withheld.ts'
+import { type TransactionAccounts, transactionsUnderWay } from './transactionAccounts.ts'
+import { parseWithheldId, type WithheldEntry, withheldEntry } from './withheld.ts'
 
 const TICK_MS = 1_000
 /** Between looks for transactions to forget and evidence to drop. */
@@ -35,6 +36,7 @@ export interface MeterBookDeps {
   readonly capacityWh: (lane: number, contract: number) => number | undefined
   readonly store: EdgeStore
   readonly outbox: Outbox
+  readonly accounts?: TransactionAccounts
   /** The record's row: record 24 ‖ signature 64. @throws BackfeedError; tried again, in order, until it succeeds */
   readonly signRecord: SigningPort['signRecord']
   /** Wall clock, milliseconds since the Unix epoch. */
@@ -103,6 +105,7 @@ export class MeterBook implements MeterEventSink, Component {
     this.#port = {
       store,
       outbox,
+      accounts: deps.accounts,
       signRecord,
       capacityWh,
       now,
@@ -206,6 +209,17 @@ export class MeterBook implements MeterEventSink, Component {
     return [...this.#pages.keys()].map((evse) => this.status(evse)!)
   }
 
+  /** Energy of a transaction that is neither signed nor put aside yet. */
+  pending(evse: string, transaction: string): readonly Draft[] {
+    return this.#pages.get(evse)?.queue.drafts.filter((draft) => draft.transaction === transaction) ?? []
+  }
+
+  underWay(): { readonly evse: string; readonly transaction: Transaction }[] {
+    return [...this.#pages].flatMap(([evse, { meter, queue }]) =>
+      transactionsUnderWay(meter.state, queue.drafts).map((transaction) => ({ evse, transaction })),
+    )
+  }
+
   /** Energy that is put aside, gaps that can still be released first. @throws BackfeedError STORE_FAILED */
   async *withheld(evse: string): AsyncIterable<WithheldEntry> {
     const page = this.#pages.get(evse)
@@ -221,14 +235,14 @@ export class MeterBook implements MeterEventSink, Component {
 
   /** The operator's choice for a gap: its energy is spread evenly over its time and signed. @throws BackfeedError NOT_RELEASABLE, STORE_FAILED */
   async releaseGap(evse: string, id: string): Promise<void> {
-    await this.#known(evse).queue.releaseGap(...parseId(id))
+    await this.#known(evse).queue.releaseGap(...parseWithheldId(id))
     this.#log.info({ evse, id }, `${evse}: the gap ${id} was released to be spread evenly`)
   }
 
   /** Takes what is dealt with outside of Backfeed off the list of what is put aside. @throws BackfeedError NOT_WITHHELD, STORE_FAILED */
   async dismiss(evse: string, id: string): Promise<void> {
     const page = this.#known(evse)
-    const energyWh = await page.queue.dismiss(...parseId(id))
+    const energyWh = await page.queue.dismiss(...parseWithheldId(id))
     page.withheldWh -= energyWh
     this.#log.info({ evse, id, energyWh }, `${evse}: ${energyWh} Wh put aside were dismissed`)
   }
@@ -268,6 +282,7 @@ export class MeterBook implements MeterEventSink, Component {
         name: evse,
         store,
         evidence: this.#evidence,
+        accounts: this.#deps.accounts,
         rules: () => this.#rulesOf(evse),
         monotonicMs,
         drafts,
@@ -381,11 +396,4 @@ export class MeterBook implements MeterEventSink, Component {
     const level = isBackfeedError(error, 'DATA_CORRUPTED') ? 'error' : 'warn'
     this.#log[level]({ evse, err: error }, `metering: ${describeError(error)}`)
   }
-}
-
-/** `number.part`, as entries of what is put aside are called. */
-function parseId(id: string): [number: number, part: number] {
-  const match = /^(\d{1,15})\.(\d{1,15})$/.exec(id)
-  if (match === null) throw new BackfeedError('NOT_WITHHELD', `${JSON.stringify(id)} is no id of what is put aside`)
-  return [Number(match[1]), Number(match[2])]
 }

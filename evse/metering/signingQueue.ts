@@ -9,6 +9,7 @@ import { type DraftVerdict, type DraftWait, judgeDraft } from './judgeDraft.ts'
 import { draftKey, signedKey, withheldKey } from './meterKeys.ts'
 import type { Transaction } from './meterState.ts'
 import { decodeValue, encodeValue, type SignedState } from './meterStorage.ts'
+import type { TransactionAccounts } from './transactionAccounts.ts'
 import { joined, spreadEvenly } from './withheld.ts'
 
 /** Records signed between two writes: a period's beginning has one an EVSE, a recovery thousands. */
@@ -21,6 +22,7 @@ const LAST_RETRY_MS = 60_000
 export interface SigningPort {
   readonly store: EdgeStore
   readonly outbox: Outbox
+  readonly accounts: TransactionAccounts | undefined
   readonly signRecord: (evse: string, record: DischargeRecord) => Promise<Uint8Array>
   readonly capacityWh: (lane: number, contract: number) => number | undefined
   readonly now: () => number
@@ -216,10 +218,16 @@ export class SigningQueue {
       done.push(draft)
     }
     if (rows.length > 0) {
-      await this.#port.outbox.put(rows, [...ops, { key: signedKey(evse.name), value: encodeValue(signed) }])
+      const noted = this.#port.accounts?.signed(
+        evse.name,
+        done.map((draft, i) => ({ draft, ...rows[i]! })),
+      )
+      const state = { key: signedKey(evse.name), value: encodeValue(signed) }
+      await this.#port.outbox.put(rows, [...ops, state, ...(noted?.ops ?? [])])
       this.#signed = signed
       this.drafts.splice(0, done.length)
       for (const draft of done) this.#port.onSigned(draft)
+      noted?.done()
     }
     if (failure === undefined) return
     const refused = this.drafts[0]
@@ -261,14 +269,17 @@ export class SigningQueue {
   /** The first draft goes to what is put aside. */
   async #withhold(evse: SignedEvse, draft: WithheldDraft): Promise<void> {
     const one = joined(this.#lastWithheld, draft) ?? draft
+    const noted = this.#port.accounts?.withheld(evse.name, draft)
     const ops: StoreOp[] = [
       { key: draftKey(evse.name, this.drafts[0]!), value: undefined },
       { key: withheldKey(evse.name, one), value: encodeValue(one) },
+      ...(noted?.ops ?? []),
     ]
     await this.#port.store.write(ops)
     this.drafts.shift()
     this.#lastWithheld = one
     this.#port.onWithheld(draft)
+    noted?.done()
   }
 
   #failed(evse: SignedEvse, error: unknown): void {

@@ -1,3 +1,4 @@
+import { BackfeedError } from '../../runtime/errors.ts'
 import type { CutRules } from './config.ts'
 import type { RecordDraft, WithheldCode, WithheldDraft } from './draft.ts'
 import { maxRecordWh, periodEnd } from './recordSize.ts'
@@ -23,6 +24,13 @@ export interface WithheldEntry {
 export function withheldEntry(evse: string, draft: WithheldDraft, isReleasable: boolean): WithheldEntry {
   const { number, part, code, message, transaction, start, end, energyWh, meterEndWh } = draft
   return { evse, id: `${number}.${part}`, code, message, transaction, start, end, energyWh, meterEndWh, isReleasable }
+}
+
+/** `number.part`, as entries are called. @throws BackfeedError NOT_WITHHELD */
+export function parseWithheldId(id: string): [number: number, part: number] {
+  const match = /^(\d{1,15})\.(\d{1,15})$/.exec(id)
+  if (match === null) throw new BackfeedError('NOT_WITHHELD', `${JSON.stringify(id)} is no id of what is put aside`)
+  return [Number(match[1]), Number(match[2])]
 }
 
 /** Two pieces of the same register next to each other, for the same reason, are one entry. */

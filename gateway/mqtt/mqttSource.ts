@@ -29,7 +29,7 @@ import { type Fault, FaultReplies } from './faultReplies.ts'
 import { MAX_WAITING_PUBLISHES, RECORDS_SESSION_SECONDS } from './limits.ts'
 import { mqttMetrics } from './metrics.ts'
 import { MqttCommands } from './mqttCommands.ts'
-import { RecordIntake } from './recordIntake.ts'
+import { RecordIntake, type RecordIntakeSettings } from './recordIntake.ts'
 import { TelemetryIntake } from './telemetryIntake.ts'
 
 /** What a sequencer would say of such a row (docs/protocol.md §5). */
@@ -38,6 +38,8 @@ const BADLY_SIGNED = { code: Outcome.BAD_SIGNATURE, position: 0, amountMicro: 0 
 export interface MqttDeps {
   readonly directory: Directory
   readonly outbox: Outbox
+  /** What else goes into the write that takes an EVSE's rows in. Default: nothing. */
+  readonly alsoTaken?: RecordIntakeSettings['alsoTaken']
   readonly telemetry: TelemetrySink
   /** Where an EVSE says it is. */
   readonly onPosition: (evse: string, position: PositionPayload) => void
@@ -108,6 +110,7 @@ export function openMqtt(config: MqttConfig, deps: MqttDeps): MqttSource {
   const intake = new RecordIntake({
     outbox,
     domainOf,
+    alsoTaken: deps.alsoTaken,
     onKnown: (evse, row) => answers.add(evse, row),
     onBusy: (error) => {
       busy = error

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { AnsweredRow, Outbox, OutboxRow } from '../../evse/outbox/outbox.ts'
+import type { StoreOp } from '../../evse/store/edgeStore.ts'
 import { MAX_RECORDS_BYTES } from '../../evse/mqtt/limits.ts'
 import { parsePayload, recordsSchema } from '../../evse/mqtt/payloads.ts'
 import { writeU32 } from '../../protocol/bigEndian.ts'
@@ -19,6 +20,8 @@ export interface RecordIntakeSettings {
   readonly outbox: Outbox
   /** `recordDomain` of a lane. */
   readonly domainOf: (lane: number) => Uint8Array
+  /** What else goes into the write that takes rows in. */
+  readonly alsoTaken: ((evse: EdgeEvse, rows: readonly Uint8Array[]) => readonly StoreOp[]) | undefined
   /** Rows that were answered before are answered again, at once. */
   readonly onKnown: (evse: EdgeEvse, row: AnsweredRow) => void
   /** Told while the outbox does not take rows. */
@@ -63,10 +66,12 @@ export class RecordIntake {
   }
 
   async #put(evse: EdgeEvse, rows: readonly Uint8Array[]): Promise<void> {
-    const { outbox, onKnown, onBusy, signal } = this.#settings
+    const { outbox, alsoTaken, onKnown, onBusy, signal } = this.#settings
     const fresh: OutboxRow[] = []
+    const unseen: Uint8Array[] = []
     for (const row of rows) {
       const known = await outbox.find(evse.lane, row)
+      if (known === undefined) unseen.push(row)
       if (known === undefined || known === 'WAITING') fresh.push({ lane: evse.lane, row })
       else onKnown(evse, known)
     }
@@ -76,7 +81,7 @@ export class RecordIntake {
       policy,
       async () => {
         try {
-          await outbox.put(fresh)
+          await outbox.put(fresh, alsoTaken?.(evse, unseen))
         } catch (error) {
           onBusy(error)
           throw error

@@ -85,6 +85,11 @@ level = "error"
     const misspelt = await backfeed(['gateway', 'check', '--config', path('misspelt.toml')])
     assert.equal(misspelt.code, 2)
     assert.match(misspelt.err, /ocpp\.securityProfil: unknown key/)
+    const webhook = `[[webhooks]]\nname = "billing"\nurl = "http://127.0.0.1:1/"\nsecretFiles = ["${path('none')}"]\n`
+    writeFileSync(path('hooked.toml'), config(1) + webhook)
+    const hooked = await backfeed(['gateway', 'check', '--config', path('hooked.toml')])
+    assert.equal(hooked.code, 2)
+    assert.match(hooked.out, /FAULT .*billing.*secretFiles\[0\].*WEBHOOK_SECRET_UNREADABLE/)
   })
 
   const child = spawn(process.execPath, [CLI, 'gateway', '--config', good], { stdio: ['ignore', 'ignore', 'inherit'] })

@@ -11,7 +11,7 @@ import { parseConfig } from '../../runtime/config.ts'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const read = (file: string): string => readFileSync(`${root}${file}`, 'utf8')
 const gatewayDoc = read('docs/gateway.md')
-const docs = ['gateway', 'evse', 'mqtt'].map((name) => read(`docs/${name}.md`)).join('\n')
+const docs = ['gateway', 'evse', 'mqtt', 'webhooks'].map((name) => read(`docs/${name}.md`)).join('\n')
 
 /** Names in the source that look like codes and are none: states, words of standards, fields of messages. */
 const NO_CODES = new Set([
@@ -57,7 +57,7 @@ test('the codes that troubleshooting of such systems names are explained', () =>
 })
 
 test('every key of the configuration is in the documentation, with its default and what it means', () => {
-  const rows = new Set(gatewayDoc.split('\n'))
+  const rows = new Set([gatewayDoc, read('docs/webhooks.md')].flatMap((text) => text.split('\n')))
   const missing = configKeys(gatewayConfigSchema)
     .filter(({ path }) => !path.startsWith('fleet.evses[].metering.'))
     .map(({ path, fallback, isRequired, text }) => {

@@ -4,8 +4,16 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { configKeys } from '../../../cli/configHelp.ts'
+import { sessionWebhooksSchema } from '../../../gateway/webhooks/config.ts'
+import {
+  recordRefusedSchema,
+  recordsSettledSchema,
+  sessionClosedSchema,
+  sessionSettledSchema,
+} from '../../../gateway/webhooks/events.ts'
+import { parse } from 'smol-toml'
 import { sequencerConfigSchema } from '../../../sequencer/config.ts'
-import { revertedDataSchema } from '../../../sequencer/webhooks/events.ts'
+import { batchDataSchema, revertedDataSchema } from '../../../sequencer/webhooks/events.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const doc = readFileSync(`${root}docs/webhooks.md`, 'utf8')
@@ -18,8 +26,32 @@ function fieldsOf(schema: unknown): string[] {
 }
 
 test('every field of every event is explained', () => {
-  const missing = [revertedDataSchema].flatMap(fieldsOf).filter((name) => !doc.includes(`\`${name}\``))
+  const schemas = [
+    revertedDataSchema,
+    sessionClosedSchema,
+    sessionSettledSchema,
+    recordsSettledSchema,
+    recordRefusedSchema,
+  ]
+  const missing = schemas.flatMap(fieldsOf).filter((name) => !doc.includes(`\`${name}\``))
   assert.deepEqual(missing, [])
+})
+
+test('the examples are what they are examples of', () => {
+  const [toml] = [...doc.matchAll(/^```toml\n(.*?)^```$/gms)].map(([, text]) => parse(text!) as { webhooks: unknown })
+  assert.equal(sessionWebhooksSchema.parse(toml!.webhooks).length, 1)
+  const events = [...doc.matchAll(/^```json\n(.*?)^```$/gms)].map(
+    ([, text]) => JSON.parse(text!) as Record<string, unknown>,
+  )
+  const schemas: Record<string, z.ZodType> = {
+    'session.settled.v1': sessionSettledSchema,
+    'batch.posted.v1': batchDataSchema,
+  }
+  for (const { type, data } of events) {
+    const whole = JSON.parse(JSON.stringify(data).replaceAll(/"0x…"/g, `"0x${'ab'.repeat(32)}"`))
+    schemas[type as string]!.parse(whole)
+  }
+  assert.equal(events.length, 2)
 })
 
 test('every key is documented, with its default and what it means', () => {
