@@ -25,8 +25,20 @@ test('the transaction manager, ended at each of its writes and broadcasts', asyn
   console.log(await crashSender())
 })
 
-// [seed, steps], small enough for every change; the nightly run plays many at length.
-for (const [seed, steps] of [[3, 9]] as const) {
+/** [seed, steps]: small enough for every change, of calldata twice and of blobs once; the nightly run plays many at length. */
+const PLAYED = [
+  [3, 9],
+  [1, 10],
+  [22, 10],
+] as const
+
+test('every kind of fault is met by the seeds that are played', () => {
+  const met = PLAYED.flatMap(([seed, steps]) => drawPlan(seed, steps).steps.map(({ fault }) => fault.kind))
+  assert.deepEqual(new Set(met), new Set(drawPlan(7, 19).steps.map(({ fault }) => fault.kind)))
+  assert.deepEqual(new Set(PLAYED.map(([seed, steps]) => drawPlan(seed, steps).data)), new Set(['blob', 'calldata']))
+})
+
+for (const [seed, steps] of PLAYED) {
   test(`seed ${seed}, ${steps} steps`, { timeout: 600_000 }, async () => {
     console.log(await play(drawPlan(seed, steps)))
   })
