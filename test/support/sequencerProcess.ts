@@ -2,12 +2,14 @@ import { readFileSync } from 'node:fs'
 import { inspect } from 'node:util'
 import { parseConfig } from '../../runtime/config.ts'
 import { exitCodeOf } from '../../runtime/errors.ts'
+import { letHeapGrow } from '../../runtime/heapGrowth.ts'
 import { sequencerConfigSchema } from '../../sequencer/config.ts'
 import { startSequencer } from '../../sequencer/main.ts'
 
-// A sequencer as a process of its own, to be killed: `node sequencerProcess.ts settings.json`. Says where it listens in one line of
+// A sequencer as a process of its own, as its command starts it, to be killed: `node sequencerProcess.ts settings.json`. Says where it listens in one line of
 // JSON; SIGTERM stops it in order.
 
+letHeapGrow()
 const settings: unknown = JSON.parse(readFileSync(process.argv[2]!, 'utf8'))
 try {
   const config = parseConfig(sequencerConfigSchema, settings)
