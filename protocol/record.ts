@@ -39,19 +39,39 @@ const FIELD_MAX = {
   tempC: 0xff,
 } as const satisfies Record<keyof DischargeRecord, number>
 
+const FIELDS = Object.keys(FIELD_MAX) as (keyof DischargeRecord)[]
+
 /** The first field that does not fit its width, or undefined. */
 export function fieldOutOfRange(record: DischargeRecord): keyof DischargeRecord | undefined {
-  for (const name of Object.keys(FIELD_MAX) as (keyof DischargeRecord)[]) {
-    const value = record[name]
-    if (!Number.isInteger(value) || value < 0 || value > FIELD_MAX[name]) return name
-  }
-  return undefined
+  return fieldsFit(record) ? undefined : FIELDS.find((name) => !fits(record[name], FIELD_MAX[name]))
 }
+
+/** Whether every field is an integer that fits its width. By their names: in a loop over names each look-up is one by hash. */
+export function fieldsFit(record: DischargeRecord): boolean {
+  return (
+    fits(record.evse, FIELD_MAX.evse) &&
+    fits(record.contract, FIELD_MAX.contract) &&
+    fits(record.start, FIELD_MAX.start) &&
+    fits(record.intervals, FIELD_MAX.intervals) &&
+    fits(record.energyWh, FIELD_MAX.energyWh) &&
+    fits(record.meterEndWh, FIELD_MAX.meterEndWh) &&
+    fits(record.socDrop, FIELD_MAX.socDrop) &&
+    fits(record.tempC, FIELD_MAX.tempC)
+  )
+}
+
+const fits = (value: number, max: number): boolean => Number.isInteger(value) && value >= 0 && value <= max
 
 /** @throws RangeError when a field does not fit its width: a record is never silently truncated. */
 export function encodeRecord(record: DischargeRecord, into = new Uint8Array(RECORD_BYTES), at = 0): Uint8Array {
   const wrong = fieldOutOfRange(record)
   if (wrong !== undefined) throw new RangeError(`record field ${wrong} out of range: ${record[wrong]}`)
+  writeFields(record, into, at)
+  return into
+}
+
+/** The same for whoever has asked `fieldsFit`. */
+export function writeFields(record: DischargeRecord, into: Uint8Array, at: number): void {
   writeU32(into, at, record.evse)
   writeU32(into, at + 4, record.contract)
   writeU32(into, at + 8, record.start)
@@ -60,7 +80,6 @@ export function encodeRecord(record: DischargeRecord, into = new Uint8Array(RECO
   writeU40(into, at + 16, record.meterEndWh)
   writeU16(into, at + 21, record.socDrop)
   into[at + 23] = record.tempC
-  return into
 }
 
 export function decodeRecord(bytes: Uint8Array, at = 0): DischargeRecord {

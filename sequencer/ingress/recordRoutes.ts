@@ -14,7 +14,7 @@ import type { Submission, SubmissionAnswer } from '../submission.ts'
 import type { Ticket } from './admission.ts'
 import type { Intake } from './intake.ts'
 import { type JsonRows, parseJsonRecords } from './jsonRecords.ts'
-import { answerStatus, recordStatus } from './recordStatus.ts'
+import { answerStatus, recordStatus, recordStatusJson } from './recordStatus.ts'
 
 const BINARY = 'application/octet-stream'
 const JSON_TYPE = 'application/json'
@@ -167,11 +167,11 @@ function sendResults(
     const { position, amountMicro } = readResult(results, i * RESULT_BYTES)
     const row = i * request.lane!.layout.rowBytes
     const ended = code === Outcome.UNKNOWN_EVSE && evseEnded(parts, answered.lane, answered.rows, row)
-    return { ...recordStatus(code, ended), position, amountMicro }
+    return recordStatusJson(recordStatus(code, ended), position, amountMicro)
   })
   return reply
     .header('content-type', 'application/json; charset=utf-8')
-    .send(JSON.stringify({ results: items, receipts: receipts.map(rangeReceiptJson) }))
+    .send(`{"results":[${items.join()}],"receipts":${JSON.stringify(receipts.map(rangeReceiptJson))}}`)
 }
 
 function evseEnded(parts: RecordRoutesParts, lane: number, rows: Uint8Array, at: number): boolean {
