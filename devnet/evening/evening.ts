@@ -13,15 +13,16 @@ import { grouped, type Screen } from '../screen.ts'
 import { startDevnetSequencer } from '../services.ts'
 import { startWorld } from '../startWorld.ts'
 import { temporaryFolder } from '../temporaryFolder.ts'
+import { BackOffice } from './backOffice.ts'
 import { openChargers } from './chargers.ts'
 import { planDisturbances } from './disturbances.ts'
 import { writeEveningFiles } from './eveningFiles.ts'
 import { GatewayProcess } from '../gateway/gatewayProcess.ts'
-import { GatewayView } from '../gateway/gatewayView.ts'
+import { GatewayView, isAllTold } from '../gateway/gatewayView.ts'
 import { readLaneOnL1 } from './onL1.ts'
 import { type EveningSize, eveningPlan } from './plan.ts'
 import { playEvening } from './play.ts'
-import { eveningDifferences, metered, mostMicro } from './verdict.ts'
+import { eveningDifferences, metered, mostMicro, toldDifferences } from './verdict.ts'
 
 export interface EveningOptions extends EveningSize {
   readonly kills: number
@@ -71,6 +72,7 @@ export async function runEvening(options: EveningOptions): Promise<readonly stri
   const { logLevel } = options
   const sequencer = cleanup.use(await startDevnetSequencer({ ...world, folder, data: 'blob', logLevel }))
   const broker = cleanup.use(await startDevnetBroker())
+  const backOffice = cleanup.use(await BackOffice.open(seed))
   const [ocppPort, httpPort] = [await freePort(), await freePort()]
   const configPath = writeEveningFiles({
     folder,
@@ -82,6 +84,7 @@ export async function runEvening(options: EveningOptions): Promise<readonly stri
     brokerUrl: broker.url,
     ocppPort,
     httpPort,
+    backOffice,
   })
   const view = new GatewayView(`http://127.0.0.1:${httpPort}`, signal)
   const logPath = options.gatewayLog ?? join(folder, 'gateway.log')
@@ -132,6 +135,7 @@ export async function runEvening(options: EveningOptions): Promise<readonly stri
       `${grouped(totals.repeats)} deliberate repeats`,
   )
   await chargers.close()
+  await view.until('the back office knows all sessions', isAllTold)
   const code = await gateway.stop()
 
   screen.heading('What L1 says')
@@ -147,6 +151,8 @@ export async function runEvening(options: EveningOptions): Promise<readonly stri
   })
   const found = [
     ...eveningDifferences({ plan, onL1, paidMicro: payout.paidMicro }),
+    ...toldDifferences(onL1, backOffice.records),
+    ...(backOffice.forged === 0 ? [] : [`${backOffice.forged} events for the back office were not signed`]),
     ...(code === 0 ? [] : [`the gateway ended with ${code ?? 'a signal'}: ${await gateway.lastLines()}`]),
   ]
   const creditedWh = onL1.settled.reduce((sum, { record }) => sum + record.energyWh, 0)
@@ -154,6 +160,10 @@ export async function runEvening(options: EveningOptions): Promise<readonly stri
   screen.line(`  metered               ${grouped(metered(plan).totalWh)} Wh at ${scenario.evses.length} chargers`)
   screen.line(`  credited on L1        ${grouped(creditedWh)} Wh in ${grouped(onL1.settled.length)} records`)
   screen.line(`  earned                $${dollars(creditedMicro)}`)
+  screen.line(
+    `  told a back office    ${grouped(backOffice.sessions)} sessions, ${grouped(backOffice.records.length)} records, in ` +
+      `${grouped(backOffice.deliveries)} deliveries`,
+  )
   screen.line()
   if (found.length === 0)
     screen.line('  Every watt-hour that was metered is credited once, and paid to the last millionth.')

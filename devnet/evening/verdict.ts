@@ -1,6 +1,7 @@
 import { dollars } from '../../bridge/money.ts'
 import { PERIOD_INTERVALS, PERIOD_SECONDS } from '../../protocol/limits.ts'
 import { independentCredits, type PlainCredits, type PlainTerms } from '../independent/independentSettlement.ts'
+import type { ToldRecord } from './backOffice.ts'
 import type { LaneOnL1 } from './onL1.ts'
 import type { EveningPlan, Session } from './plan.ts'
 
@@ -71,6 +72,30 @@ export function eveningDifferences({ plan, onL1, paidMicro }: EveningBooks): str
     if (credited !== due)
       found.push(`contract ${contract} (${incentiveBps} bps) has ${dollars(credited!)}, not ${dollars(due!)}`)
     if (paid !== due) found.push(`contract ${contract}'s owner was paid ${dollars(paid!)}, not ${dollars(due!)}`)
+  }
+  return found
+}
+
+/** What does not agree between L1 and what the gateway's webhook told. */
+export function toldDifferences({ settled }: LaneOnL1, told: readonly ToldRecord[]): string[] {
+  const sums = (records: Iterable<readonly [evse: number, energyWh: number, micro: bigint]>) => {
+    const wh = new Map<number, number>()
+    const micro = new Map<number, bigint>()
+    for (const [evse, energyWh, amount] of records) {
+      add(wh, evse, energyWh)
+      micro.set(evse, (micro.get(evse) ?? 0n) + amount)
+    }
+    return { wh, micro }
+  }
+  const onL1 = sums(settled.map(({ record, amountMicro }) => [record.evse, record.energyWh, BigInt(amountMicro)]))
+  const heard = sums(told.map(({ evse, energyWh, creditedMicro }) => [evse, energyWh, creditedMicro]))
+  const found: string[] = []
+  if (new Set(told.map(({ position }) => position)).size !== told.length) found.push('a record was told in two events')
+  for (const evse of new Set([...onL1.wh.keys(), ...heard.wh.keys()])) {
+    const [wh, heardWh] = [onL1.wh.get(evse) ?? 0, heard.wh.get(evse) ?? 0]
+    if (wh !== heardWh) found.push(`charger ${evse}: ${wh} Wh credited on L1, ${heardWh} Wh told to the back office`)
+    const [micro, heardMicro] = [onL1.micro.get(evse) ?? 0n, heard.micro.get(evse) ?? 0n]
+    if (micro !== heardMicro) found.push(`charger ${evse}: ${dollars(micro)} on L1, ${dollars(heardMicro)} told`)
   }
   return found
 }

@@ -29,6 +29,8 @@ export interface GatewayFiles {
   readonly brokerUrl: string
   readonly ocppPort: number
   readonly httpPort: number
+  /** Who is told of sessions. */
+  readonly backOffice?: { readonly url: string; readonly secret: string }
 }
 
 export type Settings = Readonly<Record<string, unknown>>
@@ -38,7 +40,7 @@ export type Settings = Readonly<Record<string, unknown>>
  * `more` adds keys to a section, or a section. Returns the TOML's path.
  */
 export function writeGatewayFiles(files: GatewayFiles, more: Readonly<Record<string, Settings>>): string {
-  const { folder, seed, lane, evses, tokens, passwordHash } = files
+  const { folder, seed, lane, evses, tokens, passwordHash, backOffice } = files
   const write = (name: string, text: string): string => {
     const path = join(folder, name)
     writeFileSync(path, text, { mode: 0o600 })
@@ -75,6 +77,17 @@ export function writeGatewayFiles(files: GatewayFiles, more: Readonly<Record<str
     stringify({
       dataDir: join(folder, 'gateway'),
       sequencers: [{ lane, addresses: files.sequencers }],
+      ...(backOffice && {
+        webhooks: [
+          {
+            name: 'back-office',
+            url: backOffice.url,
+            secretFiles: [write('back-office.secret', `${backOffice.secret}\n`)],
+            firstDelayMs: 20,
+            maxDelayMs: 500,
+          },
+        ],
+      }),
       ...sections,
     }),
   )

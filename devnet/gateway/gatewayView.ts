@@ -58,6 +58,12 @@ export function unsettled({ evses }: GatewayStatus): number {
   return count
 }
 
+/** Whether nothing waits for a webhook's receiver, nor a session for its records. */
+export function isAllTold({ sources }: GatewayStatus): boolean {
+  const figures = sources.find(({ name }) => name === 'webhooks')?.figures
+  return figures?.queued === 0 && figures.openSessions === 0
+}
+
 function describe(status: GatewayStatus | undefined): string {
   if (status === undefined) return 'it does not answer'
   const problems = status.sources.flatMap(({ name, problems }) =>

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { planDisturbances } from '../../devnet/evening/disturbances.ts'
 import type { LaneOnL1 } from '../../devnet/evening/onL1.ts'
 import { eveningPlan } from '../../devnet/evening/plan.ts'
-import { eveningDifferences, metered, owedFor } from '../../devnet/evening/verdict.ts'
+import { eveningDifferences, metered, owedFor, toldDifferences } from '../../devnet/evening/verdict.ts'
 import { INTERVAL_SECONDS } from '../../protocol/limits.ts'
 
 const plan = eveningPlan({ seed: 'verdict', ocppEvses: 3, mqttEvses: 2, periods: 4 })
@@ -66,6 +66,17 @@ test('energy in the wrong period, a wrong amount, a wrong payment, a fruitless r
   assert.ok(found({ ...honest, settled: dearer }).some((text) => /has .* not/.test(text)))
   assert.ok(found(honest, new Map()).some((text) => /was paid/.test(text)))
   assert.ok(found({ ...honest, fruitless: new Map([['THERMAL_LIMIT', 2]]) })[0]!.includes('2 records on L1'))
+})
+
+test('a back office that was told less, twice, or of another amount, is found', () => {
+  const told = honest.settled.map(({ record: { evse, energyWh }, amountMicro }, position) => {
+    return { evse, energyWh, creditedMicro: BigInt(amountMicro), position }
+  })
+  assert.deepEqual(toldDifferences(honest, told), [])
+  assert.match(toldDifferences(honest, told.slice(1))[0]!, /Wh credited on L1, .* told to the back office/)
+  assert.match(toldDifferences(honest, [...told, told[0]!])[0]!, /in two events/)
+  const dearer = told.map((record, i) => (i === 0 ? { ...record, creditedMicro: record.creditedMicro + 1n } : record))
+  assert.match(toldDifferences(honest, dearer)[0]!, /on L1, .* told/)
 })
 
 test('the same seed disturbs alike, as often as asked, whatever the seed', () => {
