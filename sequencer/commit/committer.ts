@@ -79,7 +79,8 @@ export class Committer {
   #agreed = 0
   #final = 0
   #failures = 0
-  #notBefore = 0
+  /** By the steady clock: a wall clock that is set back must not keep batches waiting. */
+  #notBeforeMs = 0
   #problem: string | undefined
   /** The first batch on L1 that is not ours. */
   #foreign: number | undefined
@@ -219,7 +220,7 @@ export class Committer {
     this.#posted = posted
     this.#problem = undefined
     this.#failures = 0
-    this.#notBefore = 0
+    this.#notBeforeMs = 0
     order.setPosted(posted)
     metrics?.posted(posted)
   }
@@ -234,7 +235,7 @@ export class Committer {
     } else if (was !== undefined) {
       log.warn({ lane, index: was }, 'the batch that was not ours has fallen: going on')
       this.#problem = undefined
-      this.#notBefore = 0
+      this.#notBeforeMs = 0
     }
     order.hold('commit', index === undefined ? undefined : this.#problem)
   }
@@ -281,7 +282,7 @@ export class Committer {
         if (!this.#cancelPending(step.batch) && this.#posting === undefined) this.#start(() => this.#redate(step.batch))
         return
       case 'post':
-        if (this.#posting === undefined && Date.now() >= this.#notBefore) {
+        if (this.#posting === undefined && performance.now() >= this.#notBeforeMs) {
           this.#start(() => this.#post(step.batch, update))
         }
         return
@@ -358,7 +359,7 @@ export class Committer {
       return
     }
     this.#failures++
-    this.#notBefore = Date.now() + retryMs * 2 ** Math.min(this.#failures - 1, 4)
+    this.#notBeforeMs = performance.now() + retryMs * 2 ** Math.min(this.#failures - 1, 4)
     this.#problem = `posting batch ${this.#posted + 1} failed: ${describeError(error)}`
     metrics?.failed(isBackfeedError(error) ? error.code : 'UNKNOWN')
     log.error({ err: error, lane, batch: this.#posted + 1, failures: this.#failures }, this.#problem)

@@ -118,8 +118,8 @@ export async function startLibp2pIngress(settings: Libp2pSettings): Promise<Libp
 
   const sweep = setInterval(
     () => {
-      const now = Date.now()
-      for (const stream of streams) stream.checkStalled(now)
+      const steadyMs = performance.now()
+      for (const stream of streams) stream.checkStalled(steadyMs)
     },
     Math.min(1_000, limits.frameTimeoutMs),
   )

@@ -78,10 +78,10 @@ export class RecordStream {
     this.#stream.addEventListener('message', (event) => this.#guard(() => this.#receive(event)))
   }
 
-  /** Ends a stream that began a frame and does not finish it. To be called every second or so. */
-  checkStalled(nowMs: number): void {
+  /** Ends a stream that began a frame and does not finish it. To be called every second or so. `steadyMs`: by `performance.now()`. */
+  checkStalled(steadyMs: number): void {
     if (this.#partialSinceMs === undefined || this.#paused) return
-    if (nowMs - this.#partialSinceMs < this.#frameTimeoutMs) return
+    if (steadyMs - this.#partialSinceMs < this.#frameTimeoutMs) return
     this.#parts.intake.metrics.refused('libp2p', 'STALLED')
     this.#stream.abort(new Error('a frame did not arrive in time'))
   }
@@ -137,7 +137,7 @@ export class RecordStream {
     while (!this.#ending && !this.#closed && this.#mayRead()) {
       const payload = this.#reader.takeFrame()
       if (payload === undefined) {
-        this.#partialSinceMs = this.#reader.pendingBytes > 0 ? (this.#partialSinceMs ?? Date.now()) : undefined
+        this.#partialSinceMs = this.#reader.pendingBytes > 0 ? (this.#partialSinceMs ?? performance.now()) : undefined
         return
       }
       this.#partialSinceMs = undefined

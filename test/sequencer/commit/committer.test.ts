@@ -104,7 +104,7 @@ test('batches that L1 would refuse as too old are dated anew and posted', async 
   assert.ok(life!.amountMicro > 0)
 })
 
-test('an operator without bond is told so, and goes on when it has one', async () => {
+test('an operator without bond is told so, and goes on when it has one, also when the wall clock is set back', async (t) => {
   await using anvil = await startAnvil()
   await using folder = await temporaryFolder()
   const lane = await openTestLane({ anvil })
@@ -116,6 +116,8 @@ test('an operator without bond is told so, and goes on when it has one', async (
   await anvil.warp(120)
   await until('the problem', () => sequencer.queries.problems().some((problem) => problem.code === 'POSTING_FAILS'))
   assert.match(sequencer.queries.problems()[0]!.message, /BondExiting/)
+  const now = Date.now
+  t.mock.method(Date, 'now', () => now() - 3_600_000)
   const data = encodeFunctionData({ abi: rollupAbi, functionName: 'cancelBondExit' })
   await sendCall(operator, { to: lane.contracts.rollup, data, label: 'cancel the exit of the bond' })
   await sequencer.idle(lane.lane, AbortSignal.timeout(180_000))

@@ -245,6 +245,21 @@ test('a frame that does not come to its end is not waited for; an idle stream is
   await until(() => idle.answers.length === 1)
 })
 
+test('a wall clock that is set forward ends no stream in the midst of a frame', async (t) => {
+  const { address, sink } = await start(t, { limits: { frameTimeoutMs: 300_000 } })
+  const { stream, answers } = await dial(t, address)
+  const frame = encodeRequestFrame({ requestId: 1, lane: 5, rows: rowsOf(1) })
+  stream.send(frame.subarray(0, 10))
+  await sleep(300) // it has begun there
+  const now = Date.now
+  t.mock.method(Date, 'now', () => now() + 3_600_000)
+  await sleep(2_500) // it is looked at once a second
+  assert.equal(stream.status, 'open')
+  stream.send(frame.subarray(10))
+  await until(() => answers.length === 1)
+  assert.equal(sink.submissions.length, 1)
+})
+
 test('a peer that goes away with requests under way gives its share back', async (t) => {
   const { sink, address, admission } = await start(t)
   const { stream, node } = await dial(t, address)
