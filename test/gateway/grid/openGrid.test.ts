@@ -22,17 +22,12 @@ import { silentLogger } from '../../../runtime/log.ts'
 import { createMetrics } from '../../../runtime/metrics.ts'
 import { startService } from '../../../runtime/service.ts'
 import { anvilAccount, anvilPrivateKey, startAnvil } from '../../support/anvil.ts'
+import { untilWithin } from '../../support/until.ts'
 
 const START = 1_790_000_100
 const LFDI = 'AB'.repeat(20)
 
-async function eventually(what: string, condition: () => Promise<boolean> | boolean): Promise<void> {
-  const deadline = Date.now() + 30_000
-  while (!(await condition())) {
-    assert.ok(Date.now() < deadline, `not within 30 s: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 25))
-  }
-}
+const eventually = untilWithin(180)
 
 test('from a utility’s event and a market’s prices to the tariff on L1 and to EVSEs, and back when it is called off', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'backfeed-grid-'))

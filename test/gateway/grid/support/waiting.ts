@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { GridSource } from '../../../../gateway/grid/model/gridSource.ts'
 
 /** Resolves at the first picture, or change of state, for which `condition` holds. The deadline is for a machine that is busy. */
-export async function until(what: string, condition: () => boolean, deadlineMs = 20_000): Promise<void> {
+export async function until(what: string, condition: () => boolean, deadlineMs = 120_000): Promise<void> {
   const deadline = Date.now() + deadlineMs
   while (!condition()) {
     assert.ok(Date.now() < deadline, `not within ${deadlineMs} ms: ${what}`)
