@@ -12,6 +12,8 @@ import {
 } from './treeWindow.ts'
 
 const FIRST_LOG = 64
+/** Large memory begins 16 bytes into a page with the usual allocators: a node and its sibling then lie in one line of 64 bytes, not across two. */
+const LINE_OFFSET = 48
 
 /**
  * A perfect SHA-256 tree of depth 20 with 32-byte leaves (docs/protocol.md §6). Slots are given in order, so only the
@@ -247,7 +249,7 @@ function isZero(leaves: Uint8Array, at: number): boolean {
 }
 
 function filledLevel(level: number, nodes: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(nodes * NODE_BYTES)
+  const bytes = new Uint8Array(new ArrayBuffer(LINE_OFFSET + nodes * NODE_BYTES), LINE_OFFSET)
   if (level > 0) for (let i = 0; i < nodes; i++) bytes.set(zeroNodes[level]!, i * NODE_BYTES)
   return bytes
 }
