@@ -59,7 +59,7 @@ test(`ten times what it can do: refused at the door within bounded memory, and w
   const host = (connections = 1): HttpHost =>
     stack.use(new HttpHost({ port, lane: lane.lane, from: `127.0.1.${++hosts}`, connections }))
 
-  const receipts = await verifierOf(lane)
+  const receipts = await verifierOf(lane, { goesOn: true })
   const honest = new Honest(lane, receipts)
   const tally = new Tally()
   const stock = Array.from({ length: STOCK.requests }, () => honest.sign(STOCK.first, STOCK.evses, MAX_REQUEST_RECORDS))

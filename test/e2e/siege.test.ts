@@ -47,7 +47,7 @@ test(`under siege for ${SECONDS} s over HTTP and libp2p, honest chargers are ser
 
   await withSeed('test/e2e/siege.test.ts', async (random) => {
     const done = new AbortController()
-    const receipts = await verifierOf(lane)
+    const receipts = await verifierOf(lane, { goesOn: true })
     const clients: RecordClient[] = [createHttpClient({ url: child.url, receipts })]
     clients.push(await createLibp2pClient({ address: address!, receipts }))
     const serve = async (client: RecordClient, evse: number): Promise<void> => {
