@@ -128,8 +128,10 @@ export class Subscriber {
 
   #sendNext(nowMs: number): boolean {
     const { queue } = this
-    const dropped = this.#isTellingDropped ? undefined : queue.droppedEvent()
+    const dropped = queue.droppedEvent()
     if (dropped !== undefined) {
+      // Nothing else goes beside it.
+      if (this.#isTellingDropped) return false
       this.#isTellingDropped = true
       this.#run(
         async () => {

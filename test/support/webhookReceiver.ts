@@ -90,6 +90,10 @@ export class WebhookReceiver implements AsyncDisposable {
       return
     }
     const { id, type, data } = JSON.parse(body) as Delivery
+    if (request.headers['webhook-id'] !== id) {
+      response.writeHead(400).end()
+      return
+    }
     const delivery = { id, type, data, headers: request.headers, body }
     this.tries.push(delivery)
     const reply = this.reply(delivery)
