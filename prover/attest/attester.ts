@@ -56,6 +56,7 @@ export class Attester implements Component {
   #fresh: KnownBatch[] = []
   /** Refused: another batch was signed under the index, and L1 still has it. */
   readonly #refused = new Map<Hex, KnownBatch>()
+  /** By the steady clock. */
   #toldAtMs = 0
   #isUntold = false
   #trouble: BackfeedError | undefined
@@ -225,9 +226,10 @@ export class Attester implements Component {
   /** Our own votes of batches that are not attested: at once, and again now and then for who came later. */
   async #tell(): Promise<void> {
     const seat = this.#seat
-    const now = Date.now()
-    if (seat === undefined || (!this.#isUntold && now - this.#toldAtMs < this.#settings.tellMs)) return
-    this.#toldAtMs = now
+    const steadyMs = performance.now()
+    if (seat === undefined || (!this.#isUntold && steadyMs - this.#toldAtMs < this.#settings.tellMs)) return
+    this.#toldAtMs = steadyMs
+    const toldAt = Math.floor(Date.now() / 1_000)
     this.#isUntold = false
     for (const lane of this.#votes.lanes) {
       const attested = this.#settings.poster.attestedIndex(lane) ?? 0n
@@ -235,9 +237,7 @@ export class Attester implements Component {
         const vote = votes.get(seat.id)
         if (vote === undefined || vote.keyHash !== seat.keyHash || batch.header.index <= attested) continue
         const { headerHash } = batch
-        await this.#settings.publish(
-          encodeVote({ toldAt: Math.floor(now / 1_000), attester: seat.id, headerHash, signature: vote.bytes }),
-        )
+        await this.#settings.publish(encodeVote({ toldAt, attester: seat.id, headerHash, signature: vote.bytes }))
       }
     }
   }

@@ -124,7 +124,7 @@ export class Gossip implements Component {
   #judge(peer: PeerId, data: Uint8Array): TopicValidatorResult {
     const verdict = this.#settings.onMessage(data)
     const id = peer.toString()
-    if (this.#conduct.note(id, verdict, Date.now()) === 'deny') this.#cutOff(peer, 'it passes on garbage')
+    if (this.#conduct.note(id, verdict, performance.now()) === 'deny') this.#cutOff(peer, 'it passes on garbage')
     switch (verdict) {
       case 'accept':
         return TopicValidatorResult.Accept

@@ -31,6 +31,7 @@ const LOOK_MS = 1_000
 /** After a post that L1 refused. */
 const AGAIN_MS = 15_000
 
+/** Times are by the steady clock. */
 interface Watch {
   readonly headerHash: Hex
   readonly quorumAtMs: number
@@ -62,7 +63,7 @@ export class Poster {
 
   /** Does what is due for the lane; does not wait for a transaction. */
   async consider(votes: VoteBook, lane: number, roster: Roster, own: Seat | undefined): Promise<void> {
-    const now = Date.now()
+    const now = performance.now()
     this.#followRollback(votes, lane)
     const after = this.#attested.get(lane) ?? 0n
     const due = votes
@@ -94,7 +95,7 @@ export class Poster {
   #watch(lane: number, { headerHash }: KnownBatch, now: number): Watch {
     const known = this.#watches.get(lane)
     if (known?.headerHash === headerHash) return known
-    const watch = { headerHash, quorumAtMs: now, lookedAtMs: 0, attempts: 0, isSending: false, notBeforeMs: 0 }
+    const watch = { headerHash, quorumAtMs: now, lookedAtMs: -LOOK_MS, attempts: 0, isSending: false, notBeforeMs: 0 }
     this.#watches.set(lane, watch)
     return watch
   }
@@ -146,7 +147,7 @@ export class Poster {
       if (isBackfeedError(error, 'TX_MANAGER_STOPPED')) return
       // Somebody was faster, or the signers changed: the next look tells.
       log.warn({ ...fields, err: error }, `attesting: ${describeError(error)}`)
-      watch.notBeforeMs = Date.now() + AGAIN_MS
+      watch.notBeforeMs = performance.now() + AGAIN_MS
     } finally {
       watch.isSending = false
     }
