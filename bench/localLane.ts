@@ -1,13 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { privateKeyToAccount } from 'viem/accounts'
 import { silentLogger } from '../runtime/log.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import type { ClosedBatch } from '../sequencer/closedBatch.ts'
 import { sequencerConfigSchema } from '../sequencer/config.ts'
 import { ReceiptDesk } from '../sequencer/receipts/receiptDesk.ts'
-import { accountSigner } from '../sequencer/receipts/signer.ts'
+import { keySigner } from '../sequencer/receipts/signer.ts'
 import { sequenceMetrics } from '../sequencer/sequence/metrics.ts'
 import { replayLane } from '../sequencer/sequence/replay.ts'
 import type { SnapshotKeeper } from '../sequencer/store/snapshotKeeper.ts'
@@ -57,7 +56,7 @@ export async function openLocalLane(
     rowBytes: workload.rules.layout.rowBytes,
     journal,
     database,
-    signer: await accountSigner(privateKeyToAccount(`0x${'1'.padStart(64, '0')}`)),
+    signer: await keySigner(`0x${'1'.padStart(64, '0')}`),
     clock,
     log: silentLogger(),
   })

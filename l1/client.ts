@@ -65,21 +65,29 @@ export async function connectL1(config: L1Config): Promise<L1Client> {
   return createPublicClient({ chain, transport, cacheTime: 0, ccipRead: false })
 }
 
-/** An account from a file that holds one hex key, so that keys stay out of configuration and environment. */
-export function accountFromKeyFile(path: string): L1Account {
+/** The key of a file that holds one, in hex, so that keys stay out of configuration and environment. @throws BackfeedError KEY_UNREADABLE, KEY_INVALID */
+export function readKeyFile(path: string): Hex {
   let text: string
   try {
     text = readFileSync(path, 'utf8').trim()
   } catch (cause) {
     throw new BackfeedError('KEY_UNREADABLE', `cannot read the key file ${path}`, { exitCode: ExitCode.usage, cause })
   }
-  return accountFromKey(text, path)
+  return keyOf(text, path)
 }
 
-export function accountFromKey(text: string, origin = 'key'): L1Account {
+export function accountFromKeyFile(path: string): L1Account {
+  return privateKeyToAccount(readKeyFile(path))
+}
+
+export function accountFromKey(text: string): L1Account {
+  return privateKeyToAccount(keyOf(text, 'key'))
+}
+
+function keyOf(text: string, origin: string): Hex {
   const hex = text.startsWith('0x') ? text : `0x${text}`
   if (!/^0x[0-9a-fA-F]{64}$/.test(hex)) {
     throw new BackfeedError('KEY_INVALID', `${origin} does not hold a 32-byte hex key`, { exitCode: ExitCode.usage })
   }
-  return privateKeyToAccount(hex as Hex)
+  return hex as Hex
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { errorsAbi } from '../l1/abi/errors.ts'
 import { ChainLimitsView } from '../l1/chainLimits.ts'
-import { accountFromKeyFile, connectL1 } from '../l1/client.ts'
+import { accountFromKey, connectL1, readKeyFile } from '../l1/client.ts'
 import { beaconSource } from '../l1/derive/beacon.ts'
 import { openBlobArchive } from '../l1/derive/blobArchive.ts'
 import { L1Follower, type L1Update } from '../l1/follow.ts'
@@ -30,7 +30,7 @@ import { laneQueries } from './lane/laneQueries.ts'
 import { LaneRunner } from './lane/laneRunner.ts'
 import type { LaneQueries } from './queries.ts'
 import { receiptMetrics } from './receipts/metrics.ts'
-import { accountSigner } from './receipts/signer.ts'
+import { keySigner } from './receipts/signer.ts'
 import { type Clock, systemClock } from './rulesView.ts'
 import { sequenceMetrics } from './sequence/metrics.ts'
 import { type Database, openDatabase } from './store/database.ts'
@@ -70,7 +70,8 @@ const MAX_QUEUED_ROWS = 131_072
 export async function startSequencer(config: SequencerConfig, options: SequencerOptions = {}): Promise<Sequencer> {
   const log = options.log ?? createLogger({ service: 'sequencer', level: config.logLevel })
   const metrics = options.metrics ?? createMetrics({ service: 'sequencer', process: options.log === undefined })
-  const account = accountFromKeyFile(config.operatorKeyFile)
+  const operatorKey = readKeyFile(config.operatorKeyFile)
+  const account = accountFromKey(operatorKey)
   const client = await connectL1(config.l1)
   const policy = txPolicy(config.transactions)
   const chain = new ChainLimitsView(client)
@@ -128,7 +129,7 @@ export async function startSequencer(config: SequencerConfig, options: Sequencer
         commit: commitMetrics(metrics),
         receipts: receiptMetrics(metrics),
       }
-      const signer = await accountSigner(account)
+      const signer = await keySigner(operatorKey)
       const blobs = {
         archive: openBlobArchive(join(config.dataFolder, 'blobs')),
         sources: config.l1.beacon.map(beaconSource),

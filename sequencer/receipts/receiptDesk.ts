@@ -23,7 +23,7 @@ import { acceptedRuns } from './acceptedRuns.ts'
 import { covers, rangeReceipt, type SignedTree, SignedTrees } from './signedTrees.ts'
 import type { ReceiptSigner } from './signer.ts'
 
-/** Between signatures: many writes share one then, and signing takes 4 % of a thread at most. The first after a pause does not wait. */
+/** Between signatures: many writes share one then, and signing takes 2 % of a thread at most. The first after a pause does not wait. */
 const SIGN_GAP_MS = 10
 /** Rows of one signature when what a crash left unsigned is signed. */
 const CATCH_UP_RECORDS = 8_192

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { Hex } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { recordDomain } from '../../protocol/domain.ts'
 import type { LaneRules } from '../../protocol/laneRules.ts'
@@ -7,7 +8,7 @@ import { silentLogger } from '../../runtime/log.ts'
 import type { ClosedBatch } from '../../sequencer/closedBatch.ts'
 import type { ForcedEntry } from '../../sequencer/forced.ts'
 import { ReceiptDesk } from '../../sequencer/receipts/receiptDesk.ts'
-import { accountSigner, type ReceiptSigner } from '../../sequencer/receipts/signer.ts'
+import { keySigner, type ReceiptSigner } from '../../sequencer/receipts/signer.ts'
 import { readSnapshot } from '../../sequencer/sequence/laneSnapshot.ts'
 import { replayLane } from '../../sequencer/sequence/replay.ts'
 import { SequenceStage } from '../../sequencer/sequence/stage.ts'
@@ -20,7 +21,8 @@ import { Fleet } from '../support/fleet.ts'
 
 export const OWNER = { chainId: 31337, rollup: '0x00000000000000000000000000000000000000aa' }
 export const NAME = { chainId: 31337n, rollup: OWNER.rollup as `0x${string}`, lane: 0 }
-export const OPERATOR = privateKeyToAccount(`0x${'1'.padStart(64, '0')}`)
+export const OPERATOR_KEY: Hex = `0x${'1'.padStart(64, '0')}`
+export const OPERATOR = privateKeyToAccount(OPERATOR_KEY)
 export const T0 = 900 * 1_900_000
 export const ACTIVE_FROM = T0 - 7200
 
@@ -81,7 +83,7 @@ export async function openLocalLane(
       rowBytes: rules.layout.rowBytes,
       journal,
       database,
-      signer: options.signer ?? (await accountSigner(OPERATOR)),
+      signer: options.signer ?? (await keySigner(OPERATOR_KEY)),
       clock: { now: () => clock.seconds },
       log: silentLogger(),
     })

@@ -12,12 +12,12 @@ import {
 import { MAX_ANSWER_RECEIPTS } from '../../../protocol/receiptWire.ts'
 import { DUPLICATE, readResult } from '../../../protocol/wire.ts'
 import { acceptedRuns } from '../../../sequencer/receipts/acceptedRuns.ts'
-import { accountSigner } from '../../../sequencer/receipts/signer.ts'
+import { keySigner } from '../../../sequencer/receipts/signer.ts'
 import type { SequenceStage } from '../../../sequencer/sequence/stage.ts'
 import type { Database } from '../../../sequencer/store/database.ts'
 import { lastReceiptUpTo } from '../../../sequencer/store/receiptLog.ts'
 import { temporaryFolder } from '../../support/temporaryFolder.ts'
-import { ACTIVE_FROM, localFleet, NAME, OPERATOR, openLocalLane } from '../localLane.ts'
+import { ACTIVE_FROM, localFleet, NAME, OPERATOR, OPERATOR_KEY, openLocalLane } from '../localLane.ts'
 
 const ROW = 88
 const domain = receiptDomain(NAME.chainId, NAME.rollup)
@@ -210,7 +210,7 @@ test('what is durable and unsigned when the process ends is signed at the next s
   const rows = fleet.rows(30)
   const lost = fleet.rows(25)
   {
-    const works = await accountSigner(OPERATOR)
+    const works = await keySigner(OPERATOR_KEY)
     let signatures = 0
     const signer = {
       ...works,
