@@ -5,6 +5,11 @@ export const TX_GAS_CAP = 16_777_216n
 /** Transaction pools take no more than this of a transaction without blobs. */
 export const MAX_TX_BYTES = 131_072
 const BASE_GAS = 21_000n
+/**
+ * Two storage words that are new (EIP-2929: 22 100 each). An estimate is of the second in which it is made: what shares a word with a transaction of
+ * that second, as two fundings share a checkpoint, writes one of its own when it is mined in a later one. What is not used is not paid.
+ */
+const LATER_WORDS_GAS = 44_200n
 
 export interface CalldataFloor {
   zeroByteGas: bigint
@@ -24,12 +29,12 @@ export interface GasLimitInput {
   /** Of the node, or the caller's own figure. */
   estimate: bigint
   data: Uint8Array
-  /** What the estimate is multiplied by, ≥ 10 000. */
+  /** What the estimate is multiplied by; 10 000: it is exact, and nothing is added. */
   marginBps: bigint
   floor?: CalldataFloor
 }
 
-/** Estimate with margin (rounded down), at least the calldata floor, at most the cap. */
+/** Estimate with margin (rounded down) and two words more, at least the calldata floor, at most the cap. */
 export function gasLimit(input: GasLimitInput): bigint {
   const floor = calldataFloorGas(input.data, input.floor)
   const least = input.estimate > floor ? input.estimate : floor
@@ -39,7 +44,8 @@ export function gasLimit(input: GasLimitInput): bigint {
       details: { estimate: input.estimate, floor },
     })
   }
-  const padded = (input.estimate * input.marginBps) / 10_000n
+  const isExact = input.marginBps === 10_000n
+  const padded = (input.estimate * input.marginBps) / 10_000n + (isExact ? 0n : LATER_WORDS_GAS)
   const limit = padded > least ? padded : least
   return limit < TX_GAS_CAP ? limit : TX_GAS_CAP
 }

@@ -35,6 +35,8 @@ import {
 } from '../support/generators/lane.ts'
 import type { Random } from '../support/generators/random.ts'
 
+/** Of a transaction, at the most: EIP-7825 allows 16 777 216. */
+const SETUP_GAS = 16_000_000n
 const OPEN_END = 0xffffffff
 const DEADLINE = 2n ** 63n
 const NEVER = 2n ** 255n
@@ -211,7 +213,8 @@ export class L1Lane {
   }
 
   async #send(address: Address, abi: Abi, functionName: string, args: readonly unknown[]): Promise<TransactionReceipt> {
-    const hash = await walletOf(this.#anvil).writeContract({ address, abi, functionName, args })
+    // Estimated in one second and mined in a later one, a funding takes a checkpoint of its own.
+    const hash = await walletOf(this.#anvil).writeContract({ address, abi, functionName, args, gas: SETUP_GAS })
     const receipt = await this.#anvil.publicClient.waitForTransactionReceipt({ hash })
     assert.equal(receipt.status, 'success', functionName)
     return receipt
