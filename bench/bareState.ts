@@ -5,42 +5,56 @@ import { hashInto } from '@chainsafe/hashtree'
 import { readU32 } from '../protocol/bigEndian.ts'
 import { P256_CHUNK_RECORDS } from '../protocol/limits.ts'
 import { SIGNED_RECORD_BYTES } from '../protocol/record.ts'
+import { WINDOW_MOMENTS } from '../protocol/treeWindow.ts'
 import { measure, type Spent } from './measure.ts'
 
 const PAIR_BYTES = 64
 const NODE_BYTES = 32
+const CHUNK_BYTES = P256_CHUNK_RECORDS * SIGNED_RECORD_BYTES
+const WINDOW_BYTES = WINDOW_MOMENTS * CHUNK_BYTES
 
-/** Pairs that two trees of `depth` must hash a level for the roots after every chunk of these rows: the distinct ancestors of what changed. */
+/**
+ * Pairs that two trees of `depth` must hash for the roots after every chunk of these rows: the distinct ancestors of what changed in it,
+ * a call for a level of as many chunks as the writer's trees hash together.
+ */
 export function pairsToHash(rows: Uint8Array, depth: number): number[] {
   const calls: number[] = []
-  const nodes = new Uint32Array(P256_CHUNK_RECORDS)
-  const chunkBytes = P256_CHUNK_RECORDS * SIGNED_RECORD_BYTES
-  for (let at = 0; at < rows.length; at += chunkBytes) {
-    for (const field of [0, 4]) {
-      let count = 0
-      for (let row = at; row < Math.min(at + chunkBytes, rows.length); row += SIGNED_RECORD_BYTES) {
-        nodes[count++] = readU32(rows, row + field)
-      }
-      nodes.subarray(0, count).sort()
-      for (let level = 0; level < depth; level++) {
-        let parents = 0
-        for (let i = 0; i < count; i++) {
-          const parent = nodes[i]! >>> 1
-          if (parents === 0 || nodes[parents - 1] !== parent) nodes[parents++] = parent
-        }
-        count = parents
-        calls.push(count)
-      }
-    }
+  for (let at = 0; at < rows.length; at += WINDOW_BYTES) {
+    const window = rows.subarray(at, at + WINDOW_BYTES)
+    for (const field of [0, 4]) calls.push(...pairsOfWindow(window, field, depth))
   }
   return calls
 }
 
-/** The hashing that the roots take, by the same native calls over memory that lies ready: hashtree alone. */
+/** Of the tree whose leaf a record names at byte `field`, by level. */
+function pairsOfWindow(rows: Uint8Array, field: number, depth: number): number[] {
+  const pairs: number[] = Array(depth).fill(0)
+  const nodes = new Uint32Array(P256_CHUNK_RECORDS)
+  for (let at = 0; at < rows.length; at += CHUNK_BYTES) {
+    let count = 0
+    for (let row = at; row < Math.min(at + CHUNK_BYTES, rows.length); row += SIGNED_RECORD_BYTES) {
+      nodes[count++] = readU32(rows, row + field)
+    }
+    nodes.subarray(0, count).sort()
+    for (let level = 0; level < depth; level++) {
+      let parents = 0
+      for (let i = 0; i < count; i++) {
+        const parent = nodes[i]! >>> 1
+        if (parents === 0 || nodes[parents - 1] !== parent) nodes[parents++] = parent
+      }
+      count = parents
+      pairs[level]! += count
+    }
+  }
+  return pairs
+}
+
+/** The hashing that the roots take, by native calls as large as the writer's over memory that lies ready in one piece: hashtree alone. */
 export async function bareHashing(calls: readonly number[]): Promise<Spent> {
-  const pairs = new Uint8Array(P256_CHUNK_RECORDS * PAIR_BYTES)
-  const out = new Uint8Array(P256_CHUNK_RECORDS * NODE_BYTES)
-  const views = Array.from({ length: P256_CHUNK_RECORDS + 1 }, (_, count) => ({
+  const most = WINDOW_MOMENTS * P256_CHUNK_RECORDS
+  const pairs = new Uint8Array(most * PAIR_BYTES)
+  const out = new Uint8Array(most * NODE_BYTES)
+  const views = Array.from({ length: most + 1 }, (_, count) => ({
     from: pairs.subarray(0, count * PAIR_BYTES),
     to: out.subarray(0, count * NODE_BYTES),
   }))

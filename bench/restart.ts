@@ -1,3 +1,4 @@
+import { TREE_DEPTH } from '../protocol/limits.ts'
 import { replayLane } from '../sequencer/sequence/replay.ts'
 import { EntryKind } from '../sequencer/store/entry.ts'
 import { type Benchmark, type BenchOptions, type BenchResult, medians } from './benchmark.ts'
@@ -25,7 +26,7 @@ async function run({ rounds, quick }: BenchOptions): Promise<BenchResult> {
   const rows = workload.rows(scattered(EVSES, records), records)
   await settleAll(lane.stage, splitRows(rows, 256))
   const root = Buffer.from(lane.stage.book.state.root()).toString('hex')
-  const calls = pairsToHash(rows, Math.ceil(Math.log2(EVSES)))
+  const calls = pairsToHash(rows, TREE_DEPTH)
   const { journal, view } = lane
   const { cpu, wall, ...figures } = await medians(rounds, async () => {
     let read = 0

@@ -1,5 +1,6 @@
 import type { SequenceStage } from '../sequencer/sequence/stage.ts'
 import { RESULT_BYTES } from '../sequencer/submission.ts'
+import { TREE_DEPTH } from '../protocol/limits.ts'
 import { Outcome } from '../protocol/outcome.ts'
 import { SIGNED_RECORD_BYTES } from '../protocol/record.ts'
 import { bareHashing, bareJournal, pairsToHash } from './bareState.ts'
@@ -48,7 +49,6 @@ export interface WriterSetting {
 export async function openWriter(setting: WriterSetting): Promise<Rounds & { settle(records: number): Promise<void> }> {
   const { evses, records, maxWriteRows = defaults.batch.maxWriteRows } = setting
   const workload = new Workload({ evses, keys: false })
-  const depth = Math.ceil(Math.log2(evses))
   const maxBatchRows = defaults.batch.maxBlobs * P256_LAYOUT.blobRecords
   const lane = await openLocalLane(workload, { maxBatchRows, maxWriteRows })
   const requestRecords = Math.min(REQUEST_RECORDS, maxWriteRows)
@@ -59,7 +59,7 @@ export async function openWriter(setting: WriterSetting): Promise<Rounds & { set
   const round = async (): Promise<Record<string, number>> => {
     const rows = workload.rows(scattered(evses, records), records)
     const requests = splitRows(rows, requestRecords)
-    const calls = pairsToHash(rows, depth)
+    const calls = pairsToHash(rows, TREE_DEPTH)
     globalThis.gc?.() // what making the workload left is not the lane's
     const hashing = await bareHashing(calls)
     const journal = await bareJournal(lane.folder, rows, maxWriteRows)

@@ -60,8 +60,10 @@ test('rows are split into requests and none is lost', () => {
   assert.deepEqual(Buffer.concat(parts), Buffer.from(rows))
 })
 
-test('the pairs that roots take are the distinct ancestors, a chunk at a time', () => {
+test('the pairs that roots take are the distinct ancestors of each chunk, a call for a level of sixteen chunks', () => {
+  // Leaves 0…4 of both trees change in each chunk: 3, 2 and 1 pairs on three levels.
   const { rows } = rowsOf(false)
-  // Leaves 0…4 of both trees change in each of three chunks: 3, 2 and 1 pairs on three levels.
-  assert.deepEqual(pairsToHash(rows, 3), Array(6).fill([3, 2, 1]).flat())
+  assert.deepEqual(pairsToHash(rows, 3), [9, 6, 3, 9, 6, 3])
+  const more = Buffer.concat(Array(7).fill(rows.subarray(0, 55 * SIGNED_RECORD_BYTES)))
+  assert.deepEqual(pairsToHash(more, 3), [...[48, 32, 16], ...[48, 32, 16], ...[6, 4, 2], ...[6, 4, 2]])
 })
