@@ -15,40 +15,60 @@ export interface JudgedBatch {
   readonly signatures: Uint8Array
 }
 
-export interface ReplayResult {
-  readonly verdict: Verdict
-  /** Non-empty records of the chunks that were executed. */
+export interface Counts {
+  /** Non-empty ones. */
   readonly records: number
   readonly settled: number
+}
+
+/** `records` and `settled` count up to and with the first wrong chunk. */
+export interface ReplayResult extends Counts {
+  readonly verdict: Verdict
 }
 
 /**
  * Executes a batch on the state of its parent and compares the root after every chunk with the one that the batch claims: element 0
  * of the next chunk, or the header's postRoot after the last (docs/protocol.md §7). A batch that is right throughout leaves the
- * state after it; one that is not leaves the state before it.
+ * state after it; one that is not leaves the state before it. `state` notes roots for nobody else meanwhile.
  */
 export function replayChunks(state: LaneState, rules: LaneRules, batch: JudgedBatch): ReplayResult {
-  const settlement = new Settlement(state, rules, batch.asOf)
-  let records = 0
-  let settled = 0
+  state.takeRoots() // of nobody
   state.beginUndo()
+  let isRight = false
+  try {
+    const result = replay(state, rules, batch)
+    isRight = result.verdict.kind === 'right'
+    return result
+  } finally {
+    if (isRight) state.keep()
+    else state.rollBack()
+  }
+}
+
+/** Executes all chunks before it looks at a root, since those of many cost half together. What a batch claims changes nothing in its execution. */
+function replay(state: LaneState, rules: LaneRules, batch: JudgedBatch): ReplayResult {
+  const settlement = new Settlement(state, rules, batch.asOf)
+  const executed: Counts[] = []
+  let failure: { readonly fault: unknown } | undefined
   try {
     for (const chunk of batch.chunks.keys()) {
-      const counts = settleChunk(settlement, rules, batch, chunk)
-      records += counts.records
-      settled += counts.settled
-      const claimed = batch.chunks[chunk + 1]?.preRoot ?? batch.postRoot
-      const verdict = compareRoots(chunk, state.root(), claimed)
-      if (verdict.kind === 'wrong') {
-        state.rollBack()
-        return { verdict, records, settled }
-      }
+      executed.push(settleChunk(settlement, rules, batch, chunk))
+      state.noteRoot()
     }
   } catch (fault) {
-    state.rollBack()
-    throw fault
+    failure = { fault }
   }
-  state.keep()
+  let records = 0
+  let settled = 0
+  for (const [chunk, root] of state.takeRoots().entries()) {
+    records += executed[chunk]!.records
+    settled += executed[chunk]!.settled
+    const claimed = batch.chunks[chunk + 1]?.preRoot ?? batch.postRoot
+    const verdict = compareRoots(chunk, root, claimed)
+    if (verdict.kind === 'wrong') return { verdict, records, settled }
+  }
+  // A chunk that cannot be executed hides no wrong root before it.
+  if (failure !== undefined) throw failure.fault
   return { verdict: { kind: 'right' }, records, settled }
 }
 
@@ -69,12 +89,7 @@ export function atChunk<T>(
   }
 }
 
-function settleChunk(
-  settlement: Settlement,
-  rules: LaneRules,
-  batch: JudgedBatch,
-  chunk: number,
-): { records: number; settled: number } {
+function settleChunk(settlement: Settlement, rules: LaneRules, batch: JudgedBatch, chunk: number): Counts {
   const { records: run, isForced } = batch.chunks[chunk]!
   const { bytes, at: first, stride, count } = run
   const firstPlace = chunk * rules.layout.chunkRecords

@@ -70,25 +70,68 @@ test('a slab of a broken size is a fault, not a verdict', () => {
   assert.throws(() => verifySlab(new Uint8Array(SLAB_ROW_BYTES + 1)), RangeError)
 })
 
-for (const chunk of [0, 1, 3]) {
-  test(`a wrong root after chunk ${chunk} of 4 is found there, and the state stays the parent's`, async () => {
-    const claim = (root: Uint8Array): Uint8Array => root.with(7, root[7]! ^ 0x80) as Uint8Array
-    const given = material(4, { name: 'another root', chunk, claim })
-    const honest = hexRoots(material(4).built)
+const claim = (root: Uint8Array): Uint8Array => root.with(7, root[7]! ^ 0x80) as Uint8Array
+
+// Sixteen roots are hashed together: first, midst and last of such a sixteen, and of the batch.
+for (const chunk of [0, 1, 14, 15, 16, 17, 31, 33]) {
+  test(`a wrong root after chunk ${chunk} of 34 is found there, and the state stays the parent's`, async () => {
+    const given = material(34, { name: 'another root', chunk, claim })
+    const honest = hexRoots(material(34).built)
     const batch = await judged(given)
     const state = new LaneState()
-    const { verdict } = replayChunks(state, given.rules, batch)
+    const { verdict, records, settled } = replayChunks(state, given.rules, batch)
     assert.equal(verdict.kind, 'wrong')
     if (verdict.kind !== 'wrong') return
     assert.equal(verdict.chunk, chunk)
     assert.equal(toHex(verdict.computed), honest[chunk])
     assert.equal(toHex(verdict.claimed), hexRoots(given.built)[chunk])
+    assert.deepEqual([records, settled], [22 * (chunk + 1) - 1, 22 * (chunk + 1) - 3], 'counted up to there')
     assert.deepEqual(state.root(), new LaneState().root())
     const before = atChunk(state, given.rules, batch, { chunk, look: (at) => toHex(at.root()) })
     assert.equal(before, chunk === 0 ? toHex(new LaneState().root()) : honest[chunk - 1])
     assert.deepEqual(state.root(), new LaneState().root(), 'looking changes nothing')
   })
 }
+
+test('of two wrong roots the first is found, and the next batch on the same state is judged as if there had been none', async () => {
+  const given = material(20, { name: 'another root', chunk: 18, claim })
+  const batch = await judged(given)
+  const chunks = batch.chunks.map((chunk, k) => (k === 6 ? { ...chunk, preRoot: claim(chunk.preRoot) } : chunk))
+  const state = new LaneState()
+  const { verdict } = replayChunks(state, given.rules, { ...batch, chunks })
+  assert.equal(verdict.kind === 'wrong' && verdict.chunk, 5)
+  const honest = material(20)
+  assert.equal(replayChunks(state, honest.rules, await judged(honest)).verdict.kind, 'right')
+  assert.deepEqual(state.root(), honest.built.postRoot)
+})
+
+test('roots that somebody noted and left are not taken for those of a batch', async () => {
+  const given = material(2)
+  const state = new LaneState()
+  state.noteRoot()
+  assert.equal(replayChunks(state, given.rules, await judged(given)).verdict.kind, 'right')
+})
+
+test('a chunk that cannot be executed is a fault, but hides no wrong root before it', async () => {
+  const failing = async (given: ReturnType<typeof material>): Promise<JudgedBatch> => {
+    const batch = await judged(given)
+    const broken = {
+      ...batch.chunks[3]!,
+      get records(): never {
+        throw new Error('unreadable')
+      },
+    }
+    return { ...batch, chunks: batch.chunks.with(3, broken) }
+  }
+  const state = new LaneState()
+  const honest = material(4)
+  const batch = await failing(honest)
+  assert.throws(() => replayChunks(state, honest.rules, batch), /unreadable/)
+  assert.deepEqual(state.root(), new LaneState().root())
+  const given = material(4, { name: 'another root', chunk: 1, claim })
+  const { verdict } = replayChunks(state, given.rules, await failing(given))
+  assert.equal(verdict.kind === 'wrong' && verdict.chunk, 1)
+})
 
 test('a look that throws puts the state back too', async () => {
   const given = material(2)
