@@ -34,7 +34,7 @@ test(`memory is flat: ${MINUTES} minutes of records, from HTTP to batches on L1`
   const batch = { asOfAheadSeconds: 2, maxAgeSeconds: 2 }
   writeFileSync(settings, JSON.stringify(sequencerSettings(lane, { folder: folder.path, batch })))
   await using child = await startSequencerChild(settings)
-  const samples: { minute: number; mb: number }[] = []
+  const samples: { minute: number; mb: number; residentMb: number }[] = []
   let accepted = 0
   {
     await using client = createHttpClient({ url: child.url, receipts: 'unchecked' })
@@ -46,7 +46,7 @@ test(`memory is flat: ${MINUTES} minutes of records, from HTTP to batches on L1`
         assert.equal(code, Outcome.SETTLED)
         accepted++
       }
-      if (round % 20 === 0) samples.push({ minute: minute(), mb: child.residentMb() })
+      if (round % 20 === 0) samples.push({ minute: minute(), mb: child.ownMb(), residentMb: child.residentMb() })
       await sleep(Math.max(0, (accepted / PER_SECOND) * 1_000 - (performance.now() - startedAt)))
     }
   }
@@ -58,6 +58,7 @@ test(`memory is flat: ${MINUTES} minutes of records, from HTTP to batches on L1`
     accepted,
     mbAnHour: slope,
     mb: samples.filter((_, i) => i % every === 0).map(({ mb }) => mb),
+    residentMb: samples.filter((_, i) => i % every === 0).map((sample) => sample.residentMb),
   })
   assert.ok(slope < MAX_GROWTH_MB_AN_HOUR, `grows by ${slope} MB an hour`)
   assert.equal(await child.end(), 0)

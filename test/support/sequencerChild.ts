@@ -15,6 +15,8 @@ export interface SequencerChild extends AsyncDisposable {
   readonly multiaddrs: readonly string[]
   /** What it holds of the machine's memory now. */
   residentMb(): number
+  /** The same without the pages of files that it has mapped, LevelDB's tables: those are the kernel's to take back. */
+  ownMb(): number
   /** Asks it to end in order; its exit code. */
   end(): Promise<number | null>
 }
@@ -39,9 +41,17 @@ export async function startSequencerChild(settings: string, before: readonly str
     return code
   }
   const told = JSON.parse(line) as Pick<SequencerChild, 'url' | 'adminUrl' | 'multiaddrs'>
-  return { process: child, ...told, residentMb: () => residentMb(child.pid!), end, [Symbol.asyncDispose]: dispose }
+  return {
+    process: child,
+    ...told,
+    residentMb: () => memoryMb(child.pid!, 'VmRSS'),
+    ownMb: () => memoryMb(child.pid!, 'RssAnon'),
+    end,
+    [Symbol.asyncDispose]: dispose,
+  }
 }
 
-function residentMb(pid: number): number {
-  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1_024)
+function memoryMb(pid: number, name: 'VmRSS' | 'RssAnon'): number {
+  const kilobytes = new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]
+  return Math.round(Number(kilobytes) / 1_024)
 }
