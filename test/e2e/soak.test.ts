@@ -17,6 +17,8 @@ const EVSES = 600
 const ROWS = 300
 /** A batch each two seconds, which L1's blocks of a second take as they come, as calldata of one transaction: more would wait in memory. */
 const PER_SECOND = 600
+/** Rounds, half a minute. What V8 has not collected yet is no growth, so it collects first: left alone it may put that off for an hour. */
+const SAMPLED_EACH = 60
 /** What compiling, caches and the journal's own buffers take comes first. */
 const WARM_UP = 0.25
 /** Batches that are past their window keep some hundred bytes each; so does nothing else. */
@@ -46,7 +48,10 @@ test(`memory is flat: ${MINUTES} minutes of records, from HTTP to batches on L1`
         assert.equal(code, Outcome.SETTLED)
         accepted++
       }
-      if (round % 20 === 0) samples.push({ minute: minute(), mb: child.ownMb(), residentMb: child.residentMb() })
+      if (round % SAMPLED_EACH === 0) {
+        const residentMb = child.residentMb()
+        samples.push({ minute: minute(), residentMb, mb: await child.liveMb() })
+      }
       await sleep(Math.max(0, (accepted / PER_SECOND) * 1_000 - (performance.now() - startedAt)))
     }
   }

@@ -2,10 +2,13 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { spawnNode } from './nodeProcess.ts'
 
 const PROCESS = fileURLToPath(new URL('./sequencerProcess.ts', import.meta.url))
+
+const COLLECTED_MS = 1_000
 
 /** Killed at the end of its scope if it still runs: a test that fails must come to its end. */
 export interface SequencerChild extends AsyncDisposable {
@@ -15,8 +18,8 @@ export interface SequencerChild extends AsyncDisposable {
   readonly multiaddrs: readonly string[]
   /** What it holds of the machine's memory now. */
   residentMb(): number
-  /** The same without the pages of files that it has mapped, LevelDB's tables: those are the kernel's to take back. */
-  ownMb(): number
+  /** What it holds of memory that is no file's, right after a full collection of its main thread's heap. */
+  liveMb(): Promise<number>
   /** Asks it to end in order; its exit code. */
   end(): Promise<number | null>
 }
@@ -45,7 +48,11 @@ export async function startSequencerChild(settings: string, before: readonly str
     process: child,
     ...told,
     residentMb: () => memoryMb(child.pid!, 'VmRSS'),
-    ownMb: () => memoryMb(child.pid!, 'RssAnon'),
+    liveMb: async () => {
+      child.kill('SIGUSR2')
+      await sleep(COLLECTED_MS)
+      return memoryMb(child.pid!, 'RssAnon')
+    },
     end,
     [Symbol.asyncDispose]: dispose,
   }
