@@ -4,6 +4,7 @@ import { Level } from 'level'
 import { writeAtomically } from './atomicFile.ts'
 import { dataCorrupted } from './dataCorrupted.ts'
 import { BackfeedError, ExitCode } from './errors.ts'
+import { storeFailed } from './storeFailed.ts'
 
 const MARKER = 'store.json'
 /** There while a folder is made: a process that was killed in the midst had told nobody of anything, and the next one goes on. */
@@ -75,7 +76,7 @@ async function openLevel<Key>(
       })
     }
     if (isDiskFull(cause)) {
-      throw new BackfeedError('STORE_FAILED', `${path} cannot be opened: the disk is full`, { retryable: true, cause })
+      throw storeFailed(`${path} cannot be opened: the disk is full`, cause)
     }
     throw dataCorrupted(`${path} cannot be opened`, {}, cause)
   }

@@ -1,8 +1,9 @@
 import { statfs } from 'node:fs/promises'
 import type { Level } from 'level'
 import { dataCorrupted } from './dataCorrupted.ts'
-import { BackfeedError, isBackfeedError } from './errors.ts'
+import { isBackfeedError } from './errors.ts'
 import { isDiskFull } from './levelFolder.ts'
+import { storeFailed } from './storeFailed.ts'
 import { pause } from './wait.ts'
 
 /** Opening sorts what the log holds into a table, and begins a new log: no more than a write buffer each, and a little beside. */
@@ -69,7 +70,7 @@ export class ReopeningLevel<K extends Key> {
       await batch.write({ sync })
     } catch (cause) {
       this.#isBroken = true
-      throw failed(isDiskFull(cause) ? 'the disk is full' : 'a write failed', cause)
+      throw storeFailed(isDiskFull(cause) ? 'the disk is full' : 'a write failed', cause)
     }
   }
 
@@ -121,11 +122,11 @@ export class ReopeningLevel<K extends Key> {
 
   async #openAnew(): Promise<void> {
     const { folder, writeBufferBytes, open } = this.#settings
-    if (this.#isClosed) throw failed('the store was closed')
+    if (this.#isClosed) throw storeFailed('the store was closed')
     if (this.#level.status === 'open') {
       const { bavail, bsize } = await statfs(folder)
       const needed = 2 * writeBufferBytes + ROOM_BEYOND_BUFFERS_BYTES
-      if (bavail * bsize < needed) throw failed(`the disk is full: opened anew it needs ${needed} bytes`)
+      if (bavail * bsize < needed) throw storeFailed(`the disk is full: opened anew it needs ${needed} bytes`)
     }
     await this.#level.close()
     this.#level = await open()
@@ -142,8 +143,8 @@ export class ReopeningLevel<K extends Key> {
         if (isOurs)
           throw isCorruption(cause)
             ? dataCorrupted(`${this.#settings.folder} cannot be read`, {}, cause)
-            : failed('a read failed', cause)
-        if (this.#isClosed) throw failed('the store was closed', cause)
+            : storeFailed('a read failed', cause)
+        if (this.#isClosed) throw storeFailed('the store was closed', cause)
         await this.#untilOpen()
       }
     }
@@ -161,8 +162,4 @@ export class ReopeningLevel<K extends Key> {
 
 function isCorruption(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'LEVEL_CORRUPTION'
-}
-
-function failed(message: string, cause?: unknown): BackfeedError {
-  return new BackfeedError('STORE_FAILED', message, { retryable: true, ...(cause === undefined ? {} : { cause }) })
 }

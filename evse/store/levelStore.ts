@@ -11,6 +11,7 @@ import {
   reopenLevelFolder,
   type StoreOwner,
 } from '../../runtime/levelFolder.ts'
+import { storeFailed } from '../../runtime/storeFailed.ts'
 import { MAX_GROUP_BYTES, MAX_PENDING_WRITE_BYTES, MAX_VALUE_BYTES, STORE_WRITE_BUFFER_BYTES } from '../limits.ts'
 import type { EdgeStore, EntryRange, StoreOp } from './edgeStore.ts'
 import { checkKey } from './keys.ts'
@@ -233,8 +234,4 @@ function checkOp({ key, value }: StoreOp): number {
 
 function failedWrite(cause: unknown): BackfeedError {
   return storeFailed(isDiskFull(cause) ? 'the disk is full: nothing was written' : 'a write failed', cause)
-}
-
-function storeFailed(message: string, cause?: unknown): BackfeedError {
-  return new BackfeedError('STORE_FAILED', message, { retryable: true, ...(cause === undefined ? {} : { cause }) })
 }

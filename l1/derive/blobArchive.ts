@@ -5,6 +5,7 @@ import type { Hex } from 'viem'
 import { BLOB_BYTES } from '../../protocol/chunk.ts'
 import { writeAtomically } from '../../runtime/atomicFile.ts'
 import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
+import { storeFailed } from '../../runtime/storeFailed.ts'
 import { sameBytes } from '../bytes.ts'
 
 /** Blobs kept past the 18 days of the beacon chain: a prover keeps what it checks. */
@@ -31,7 +32,7 @@ export function openBlobArchive(directory: string): BlobArchive {
       try {
         await writeAtomically(path, Buffer.concat([blob, digest(versionedHash, blob)]))
       } catch (cause) {
-        throw new BackfeedError('STORE_FAILED', `blob ${path} cannot be kept`, { retryable: true, cause })
+        throw storeFailed(`blob ${path} cannot be kept`, cause)
       }
     },
     get: async (versionedHash) => {

@@ -5,6 +5,7 @@ import { writeAtomically } from '../../runtime/atomicFile.ts'
 import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
 import { isDiskFull } from '../../runtime/levelFolder.ts'
 import { type LevelBatch, ReopeningLevel } from '../../runtime/reopeningLevel.ts'
+import { storeFailed } from '../../runtime/storeFailed.ts'
 import { decodeRecord, decodeSidecar, encodeRecord, encodeSidecar, seal, unseal } from './txCodec.ts'
 import type { TxStore } from './txStore.ts'
 
@@ -55,8 +56,7 @@ async function openChecked(directory: string, isNew: boolean): Promise<Level<str
     await db.close()
     const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
     if (isDiskFull(cause)) {
-      const message = `the transaction store in ${directory} cannot be opened: the disk is full`
-      throw new BackfeedError('STORE_FAILED', message, { retryable: true, cause })
+      throw storeFailed(`the transaction store in ${directory} cannot be opened: the disk is full`, cause)
     }
     throw new BackfeedError('DATA_CORRUPTED', `the transaction store in ${directory} cannot be used`, {
       exitCode: ExitCode.dataCorrupted,

@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import type { Hex } from 'viem'
 import { writeAtomically } from '../../runtime/atomicFile.ts'
 import { BackfeedError, ExitCode } from '../../runtime/errors.ts'
+import { storeFailed } from '../../runtime/storeFailed.ts'
 
 /** More batches than a window of seven days holds at one a minute. */
 const ENTRIES_A_LANE = 16_384
@@ -70,7 +71,7 @@ export class SignedLog {
       await this.#file.appendFile(line)
       await this.#file.datasync()
     } catch (cause) {
-      throw new BackfeedError('STORE_FAILED', 'what is signed cannot be written down', { retryable: true, cause })
+      throw storeFailed('what is signed cannot be written down', cause)
     }
     this.#isTorn = false
     this.#length += line.length
