@@ -3,10 +3,10 @@ import { globSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { parse } from 'smol-toml'
-import { configKeys } from '../../cli/configHelp.ts'
 import { gatewayConfigSchema } from '../../gateway/config.ts'
 import { contractsConfigSchema } from '../../l1/contracts.ts'
 import { parseConfig } from '../../runtime/config.ts'
+import { undocumentedKeys } from '../support/undocumentedKeys.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const read = (file: string): string => readFileSync(`${root}${file}`, 'utf8')
@@ -57,15 +57,9 @@ test('the codes that troubleshooting of such systems names are explained', () =>
 })
 
 test('every key of the configuration is in the documentation, with its default and what it means', () => {
-  const rows = new Set([gatewayDoc, read('docs/webhooks.md')].flatMap((text) => text.split('\n')))
-  const missing = configKeys(gatewayConfigSchema)
-    .filter(({ path }) => !path.startsWith('fleet.evses[].metering.'))
-    .map(({ path, fallback, isRequired, text }) => {
-      const shown = fallback !== undefined ? `\`${JSON.stringify(fallback)}\`` : isRequired ? 'required' : 'none'
-      return `| \`${path}\` | ${shown} | ${text} |`
-    })
-    .filter((row) => !rows.has(row))
-  assert.deepEqual(missing, [])
+  const doc = `${gatewayDoc}\n${read('docs/webhooks.md')}`
+  const isMeant = (path: string): boolean => !path.startsWith('fleet.evses[].metering.')
+  assert.deepEqual(undocumentedKeys(gatewayConfigSchema, doc, isMeant), [])
 })
 
 test('every example of a configuration is one', () => {

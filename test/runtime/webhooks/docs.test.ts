@@ -3,7 +3,6 @@ import { globSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-import { configKeys } from '../../../cli/configHelp.ts'
 import { sessionWebhooksSchema } from '../../../gateway/webhooks/config.ts'
 import {
   recordRefusedSchema,
@@ -14,6 +13,7 @@ import {
 import { parse } from 'smol-toml'
 import { sequencerConfigSchema } from '../../../sequencer/config.ts'
 import { batchDataSchema, revertedDataSchema } from '../../../sequencer/webhooks/events.ts'
+import { undocumentedKeys } from '../../support/undocumentedKeys.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const doc = readFileSync(`${root}docs/webhooks.md`, 'utf8')
@@ -55,15 +55,10 @@ test('the examples are what they are examples of', () => {
 })
 
 test('every key is documented, with its default and what it means', () => {
-  const rows = new Set(doc.split('\n'))
-  const missing = configKeys(sequencerConfigSchema)
-    .filter(({ path }) => path.startsWith('webhooks[]'))
-    .map(({ path, fallback, isRequired, text }) => {
-      const shown = fallback !== undefined ? `\`${JSON.stringify(fallback)}\`` : isRequired ? 'required' : 'none'
-      return `| \`${path}\` | ${shown} | ${text} |`
-    })
-    .filter((row) => !rows.has(row))
-  assert.deepEqual(missing, [])
+  assert.deepEqual(
+    undocumentedKeys(sequencerConfigSchema, doc, (path) => path.startsWith('webhooks[]')),
+    [],
+  )
 })
 
 test('every code and every metric is explained', () => {
