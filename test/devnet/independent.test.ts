@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { independentReplay } from '../../devnet/independent/independentReplay.ts'
 import { independentCredits, type PlainRecord } from '../../devnet/independent/independentSettlement.ts'
 import { parsePrices } from '../../devnet/replay/priceFile.ts'
@@ -9,6 +8,7 @@ import { defaultDischargeRule, replayScenario } from '../../devnet/replay/replay
 import { parseSessions } from '../../devnet/replay/sessionFile.ts'
 import { scenarioDischarges } from '../../devnet/scenario.ts'
 import { devnetTariff } from '../../devnet/terms.ts'
+import { fc } from '../support/property.ts'
 import { REAL_PRICES, REAL_SESSIONS, sharedData, skipWithout } from '../support/sharedData.ts'
 
 const terms = { priceNano: () => 33_310n, incentiveBps: () => 10_000n, ...devnetTariff }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { play } from '../support/commandLine.ts'
 import { byNight } from '../support/nightly.ts'
+import { replay, seed } from '../support/seed.ts'
 
 interface Evening {
   readonly ocpp: number
@@ -11,14 +12,11 @@ interface Evening {
   readonly brokerRestarts: number
 }
 
-/** A seed of its own each time: EVENING_SEED replays one. What fails prints how. */
-const seed = process.env.EVENING_SEED ?? String(Math.floor(Math.random() * 2 ** 32))
-
 async function playEvening({ ocpp, mqtt, periods, kills, brokerRestarts }: Evening): Promise<string> {
   const size = ['--ocpp', ocpp, '--mqtt', mqtt, '--periods', periods, '--kills', kills].map(String)
-  const parameters = ['devnet', 'evening', '--seed', seed, ...size, '--broker-restarts', String(brokerRestarts)]
+  const parameters = ['devnet', 'evening', '--seed', String(seed), ...size, '--broker-restarts', String(brokerRestarts)]
   const { code, output, left } = await play(parameters)
-  assert.equal(code, 0, `seed ${seed}: ${output}`)
+  assert.equal(code, 0, `${replay('test/e2e/evening.test.ts')}: ${output}`)
   assert.match(output, new RegExp(`${kills} kills of the gateway, ${brokerRestarts} restarts of the broker`), output)
   assert.match(output, /Every watt-hour that was metered is credited once/, output)
   assert.deepEqual(left, [], 'nothing is left on disk')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import * as be from '../../protocol/bigEndian.ts'
+import { fc } from '../support/property.ts'
 
 type Read = (bytes: Uint8Array, at: number) => number
 type Write = (bytes: Uint8Array, at: number, value: number) => void

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import {
   BLOB_BYTES,
   bodyRecords,
@@ -11,6 +10,7 @@ import {
   writeCell,
 } from '../../protocol/chunk.ts'
 import { BLS_LAYOUT, P256_LAYOUT } from '../../protocol/scheme.ts'
+import { fc } from '../support/property.ts'
 
 const root = fc.uint8Array({ minLength: 31, maxLength: 31 })
 

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { keccak256 } from 'viem'
 import {
   decodeContractDescriptor,
@@ -9,6 +8,7 @@ import {
   encodeEvseDescriptor,
   slotWord,
 } from '../../protocol/descriptor.ts'
+import { fc } from '../support/property.ts'
 
 const key = fc.uint8Array({ minLength: 64, maxLength: 64 }).map((bytes) => Uint8Array.from(bytes).with(0, 1))
 const u64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import type { Address } from 'viem'
 import { recordDomain, recordMessage, writeRecordMessage } from '../../protocol/domain.ts'
+import { fc } from '../support/property.ts'
 
 const address = fc
   .uint8Array({ minLength: 20, maxLength: 20 })

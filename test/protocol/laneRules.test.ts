@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { slotWord } from '../../protocol/descriptor.ts'
 import { LaneRules, NONE, Slots, slotWordTimes } from '../../protocol/laneRules.ts'
 import { encodeTariff } from '../../protocol/tariff.ts'
 import { randomTariff } from '../support/generators/lane.ts'
 import { Random } from '../support/generators/random.ts'
 import { P256_LAYOUT } from '../../protocol/scheme.ts'
+import { fc } from '../support/property.ts'
 
 test('slots keep their descriptors while the arrays grow, and refuse what is out of order', () => {
   const slots = new Slots(3)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { decodeContractLeaf, LaneState, writeEvseLeaf } from '../../protocol/laneState.ts'
+import { fc } from '../support/property.ts'
 import { naivePair, naiveRoot } from './naiveTree.ts'
 
 const u32 = fc.nat(0xffffffff)

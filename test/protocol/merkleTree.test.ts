@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { MAX_SLOTS } from '../../protocol/limits.ts'
 import { MerkleTree } from '../../protocol/merkleTree.ts'
 import { hashPair, zeroNodes } from '../../protocol/treeNode.ts'
 import { Random } from '../support/generators/random.ts'
+import { fc } from '../support/property.ts'
 import { naiveMultiproofRoot, naivePair, naiveRoot } from './naiveTree.ts'
 
 const slot = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 5_000 }))

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { derFromRaw, parseP256Key, rawFromDer, verifyP256 } from '../../protocol/p256.ts'
 import { evseKey, P256_ORDER, signP256, withOtherS, wordBytes } from '../support/generators/evseKey.ts'
 import { Random } from '../support/generators/random.ts'
+import { fc } from '../support/property.ts'
 import { wycheproofGroups, wycheproofMissing } from '../support/wycheproof.ts'
 
 const RAW_SET = 'ecdsa_secp256r1_sha256_p1363_test.json'

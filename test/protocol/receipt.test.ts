@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { bytesToHex, hashTypedData, hexToBytes } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import {
@@ -14,6 +13,7 @@ import {
   recoverReceiptSigner,
 } from '../../protocol/receipt.ts'
 import { proveRange, ReceiptTree, receiptLeaves, receiptLevels } from '../../protocol/receiptTree.ts'
+import { fc } from '../support/property.ts'
 import { naivePair } from './naiveTree.ts'
 
 const P256_ROW = 88

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { getAddress } from 'viem'
 import type { RangeReceipt, Receipt } from '../../protocol/receipt.ts'
 import { parseReceiptJson, rangeReceiptJson, receiptJson } from '../../protocol/receiptJson.ts'
@@ -10,6 +9,7 @@ import {
   MAX_ANSWER_RECEIPT_BYTES,
   MAX_ANSWER_RECEIPTS,
 } from '../../protocol/receiptWire.ts'
+import { fc } from '../support/property.ts'
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
 const u32 = fc.integer({ min: 0, max: 0xffffffff })

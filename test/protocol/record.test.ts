@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import {
   type DischargeRecord,
   decodeRecord,
@@ -8,6 +7,7 @@ import {
   fieldOutOfRange,
   isEmptyRecord,
 } from '../../protocol/record.ts'
+import { fc } from '../support/property.ts'
 
 const record = fc.record(
   {

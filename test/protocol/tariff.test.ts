@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import {
   decodeTariff,
   encodeTariff,
@@ -11,6 +10,7 @@ import {
 } from '../../protocol/tariff.ts'
 import { randomTariff } from '../support/generators/lane.ts'
 import { Random } from '../support/generators/random.ts'
+import { fc } from '../support/property.ts'
 
 const tariffs = fc.integer().map((seed) => randomTariff(new Random(seed)))
 

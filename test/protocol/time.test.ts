@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { intervalOf, periodOf, periodOfInterval, periodStartSeconds } from '../../protocol/time.ts'
+import { fc } from '../support/property.ts'
 
 test('a period is 60 intervals of 15 seconds since the epoch', () => {
   fc.assert(

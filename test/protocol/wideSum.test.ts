@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { addAmount, exceeds, fromWideSum, readWideSum, toWideSum, writeWideSum } from '../../protocol/wideSum.ts'
+import { fc } from '../support/property.ts'
 
 const HALF = 2n ** 48n
 const money = fc.oneof(

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
 import { BLS_LAYOUT, P256_LAYOUT } from '../../protocol/scheme.ts'
 import {
@@ -21,6 +20,7 @@ import {
   requestIdOf,
   writeResult,
 } from '../../protocol/wire.ts'
+import { fc } from '../support/property.ts'
 
 const u32 = fc.nat(0xffffffff)
 

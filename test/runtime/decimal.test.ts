@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { scaledFloor } from '../../runtime/decimal.ts'
+import { fc } from '../support/property.ts'
 
 test('scaledFloor keeps digits that a float would lose', () => {
   assert.equal(scaledFloor('0.03331091', 6), 33_310n)

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { type AlignedSession, alignSessions } from '../../../devnet/replay/calendar.ts'
 import { planDischarge } from '../../../devnet/replay/dischargePlan.ts'
 import { assignEvses } from '../../../devnet/replay/evseAssignment.ts'
 import type { ChargingSession } from '../../../devnet/replay/sessionFile.ts'
+import { fc } from '../../support/property.ts'
 
 const rule = { ratedW: 6_600, shareBps: 5_000, depthBps: 2_500, capacityWh: 60_000 }
 

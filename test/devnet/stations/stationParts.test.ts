@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { ChargingLimits, type ReceivedProfile } from '../../../devnet/stations/chargingLimits.ts'
 import { MessageQueue } from '../../../devnet/stations/messageQueue.ts'
 import { StationMeter } from '../../../devnet/stations/stationMeter.ts'
+import { fc } from '../../support/property.ts'
 
 test('a meter counts to the last digit however often it is looked at', () => {
   fc.assert(

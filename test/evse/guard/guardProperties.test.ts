@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import type { GuardInput } from '../../../evse/guard/guardState.ts'
 import { DEFAULT_TRIPS, TRIP_FUNCTIONS, voltageRegion } from '../../../evse/guard/rideThrough.ts'
 import type { Telemetry } from '../../../evse/guard/telemetry.ts'
+import { fc } from '../../support/property.ts'
 import { Bench, GOOD, RATED_W, rulesOf } from './harness.ts'
 
 const RULES = rulesOf()

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import type { z } from 'zod'
 import {
   MAX_CONTROL_BYTES,
@@ -24,6 +23,7 @@ import {
 } from '../../../evse/mqtt/payloads.ts'
 import { DOWNLINKS, UPLINKS } from '../../../evse/mqtt/topics.ts'
 import { MAX_RECEIPT_LEVELS } from '../../../protocol/receiptTree.ts'
+import { fc } from '../../support/property.ts'
 import { schemaFiles } from './schemaFiles.ts'
 
 test('the schemas that are checked in are those that are checked by: node test/vectors/generate-mqtt-schemas.ts', () => {

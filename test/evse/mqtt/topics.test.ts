@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { allEvses, DOWNLINKS, parseTopic, topicOf, UPLINKS } from '../../../evse/mqtt/topics.ts'
+import { fc } from '../../support/property.ts'
 
 const name = fc.stringMatching(/^[A-Za-z0-9._-]{1,64}$/)
 const lane = fc.integer({ min: 0, max: 0xffffffff })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { distanceM } from '../../../evse/position/geofence.ts'
+import { fc } from '../../support/property.ts'
 
 const position = fc.record({
   lat: fc.double({ min: -90, max: 90, noNaN: true }),

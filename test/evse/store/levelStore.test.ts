@@ -5,11 +5,11 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { Level } from 'level'
 import { openEdgeStore } from '../../../evse/store/levelStore.ts'
 import { keyText, keyU32, keyU53 } from '../../../evse/store/keys.ts'
 import { isBackfeedError } from '../../../runtime/errors.ts'
+import { fc } from '../../support/property.ts'
 import { temporaryFolder } from '../../support/temporaryFolder.ts'
 import { OWNER } from '../support/edge.ts'
 

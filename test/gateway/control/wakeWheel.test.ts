@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { WakeWheel } from '../../../gateway/control/wakeWheel.ts'
+import { fc } from '../../support/property.ts'
 
 test('everybody is woken within a slot of the time, never before it, whatever is asked for and however time jumps', () => {
   fc.assert(

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { freePort } from '../../../devnet/freePort.ts'
 import type { Telemetry } from '../../../evse/guard/telemetry.ts'
 import { modbusConfigSchema } from '../../../gateway/modbus/config.ts'
@@ -9,6 +8,8 @@ import type { SourceProblem } from '../../../gateway/sourceStatus.ts'
 import { parseConfig } from '../../../runtime/config.ts'
 import { silentLogger } from '../../../runtime/log.ts'
 import { createMetrics } from '../../../runtime/metrics.ts'
+import { fc } from '../../support/property.ts'
+import { replay } from '../../support/seed.ts'
 import { ModbusDevice, Wire } from './device.ts'
 
 const REGISTERS = [
@@ -303,9 +304,8 @@ test('hundreds of fuzzed answers: nothing but what was sent is ever believed, an
     fc.record({ kind: fc.constant('CLOSE' as const) }),
     fc.record({ kind: fc.constant('BEFORE' as const), bytes: fc.uint8Array({ maxLength: 40 }) }),
   )
-  const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31))
-  context.diagnostic(`FUZZ_SEED=${seed}`)
-  const mutations = fc.sample(mutation, { numRuns: FRAMES, seed })
+  context.diagnostic(replay('test/gateway/modbus/modbus.test.ts'))
+  const mutations = fc.sample(mutation, { numRuns: FRAMES })
   const counts: Record<string, number> = {}
   let spoiledValues = 0
   const done = Promise.withResolvers<void>()

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { modbusConfigSchema, type RegisterConfig, REGISTER_TYPES, WORDS } from '../../../gateway/modbus/config.ts'
 import { bitsOf, blocksOf, plausibleValue } from '../../../gateway/modbus/registerMap.ts'
 import { parseConfig } from '../../../runtime/config.ts'
+import { fc } from '../../support/property.ts'
 
 function registersOf(registers: readonly object[]): readonly RegisterConfig[] {
   const config = parseConfig(modbusConfigSchema, { devices: [{ name: 'd', host: 'h', registers }] })

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { DeviceClock } from '../../../gateway/mqtt/deviceClock.ts'
 import { CLOCK_SPAN_MS } from '../../../gateway/mqtt/limits.ts'
+import { fc } from '../../support/property.ts'
 
 /** Messages of a device measured every 200 ms, each so long under way, its clock ahead by `aheadMs`. */
 function ages(delays: readonly number[], aheadMs: number): { ages: (number | undefined)[]; clock: DeviceClock } {

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { MqttEvse } from '../../../devnet/stations/mqttEvse.ts'
 import { Random } from '../../support/generators/random.ts'
+import { replay, seed } from '../../support/seed.ts'
 import { BROKERS } from './brokers.ts'
 import { Operator } from './operator.ts'
 import { openEvse, openSite, quarter, type Site, temporaryFolder } from './site.ts'
@@ -11,10 +12,9 @@ import { openEvse, openSite, quarter, type Site, temporaryFolder } from './site.
 
 const EVSES = 8
 const ROWS = 40
-const seed = Number(process.env.MQTT_SEED ?? Math.floor(Math.random() * 2 ** 31))
 
 for (const { name, skip, open } of BROKERS) {
-  const title = `${name}: an evening of mishaps loses and doubles no watt-hour (MQTT_SEED=${seed} node --test ${'test/gateway/mqtt/evening.test.ts'})`
+  const title = `${name}: an evening of mishaps loses and doubles no watt-hour (${replay('test/gateway/mqtt/evening.test.ts')})`
   test(title, { skip, timeout: 300_000 }, async (t) => {
     const random = new Random(seed)
     const broker = await open(t)

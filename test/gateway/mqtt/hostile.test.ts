@@ -11,6 +11,7 @@ import { SubmitError } from '../../../client/submitError.ts'
 import { BackfeedError } from '../../../runtime/errors.ts'
 import { silentLogger } from '../../../runtime/log.ts'
 import { Random } from '../../support/generators/random.ts'
+import { seed } from '../../support/seed.ts'
 import { until } from '../../support/until.ts'
 import { BROKERS, overMosquitto, rawClient, type TestBroker } from './brokers.ts'
 import { withoutMosquitto } from './mosquitto.ts'
@@ -54,7 +55,6 @@ for (const { name, skip, open } of BROKERS.filter(({ name }) => name !== 'aedes 
     skip,
     timeout: 240_000,
   }, async (t) => {
-    const seed = Math.floor(Math.random() * 2 ** 31)
     const random = new Random(seed)
     const { broker, operator, site } = await gatewayAt(t, open)
     const device = await rawDevice(t, broker)

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import { floorMilliWh } from '../../../gateway/ocmf/energy.ts'
 import { judgeSignedValue } from '../../../gateway/ocmf/judge.ts'
 import { parseMeterTime } from '../../../gateway/ocmf/meterTime.ts'
@@ -11,6 +10,7 @@ import { PaginationWatch } from '../../../gateway/ocmf/paginationWatch.ts'
 import { exportReadings } from '../../../gateway/ocmf/readings.ts'
 import { parseExact } from '../../../gateway/ocmf/exactJson.ts'
 import { exportPayload, makeOcmfMeter } from '../../support/ocmfMeter.ts'
+import { fc } from '../../support/property.ts'
 
 type Fields = Parameters<typeof exportReadings>[0]
 const contentOf = (payload: unknown) =>

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { floorScaled } from '../../../gateway/ocpp/decimal.ts'
 import { exportInterval, exportRegister } from '../../../gateway/ocpp/exportEnergy.ts'
 import { type Reading, readingsOf2, readingsOf16 } from '../../../gateway/ocpp/reading.ts'
 import { StationClock } from '../../../gateway/ocpp/stationClock.ts'
 import { measuredOf, measuredOfEvent, socBpOf } from '../../../gateway/ocpp/telemetryReading.ts'
+import { fc } from '../../support/property.ts'
 
 const REGISTER = 'Energy.Active.Export.Register'
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { Scheme } from '../../../protocol/scheme.ts'
 import { Admission, type Ticket } from '../../../sequencer/ingress/admission.ts'
+import { fc } from '../../support/property.ts'
 
 const limits = { maxRecords: 1_000, maxPeerRecords: 600 }
 

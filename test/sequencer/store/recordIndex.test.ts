@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { readU32, writeU16, writeU32, writeU48 } from '../../../protocol/bigEndian.ts'
 import { ExitCode, isBackfeedError } from '../../../runtime/errors.ts'
 import { type Database, openDatabase } from '../../../sequencer/store/database.ts'
@@ -8,6 +7,7 @@ import { pageKey, recordKey, Table, tableKey } from '../../../sequencer/store/ke
 import { RecordIndex } from '../../../sequencer/store/recordIndex.ts'
 import { type AcceptedRecord, pageOf } from '../../../sequencer/store/recordRun.ts'
 import { DUPLICATE } from '../../../sequencer/submission.ts'
+import { fc } from '../../support/property.ts'
 import { temporaryFolder } from '../../support/temporaryFolder.ts'
 import { ACTIVE_FROM, localFleet, OWNER, openLocalLane, sequence, T0 } from '../localLane.ts'
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import type { DerivedBatch } from '../../../l1/derive/laneHistory.ts'
 import { type LaneOnL1, nextTelling, type Told } from '../../../sequencer/webhooks/nextTelling.ts'
+import { fc } from '../../support/property.ts'
 
 /** A batch on L1: its contents, and the block that it lies in. */
 type OnL1 = readonly [header: number, block: number]

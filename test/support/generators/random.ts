@@ -1,4 +1,4 @@
-import { randomInt } from 'node:crypto'
+import { replay, seed } from '../seed.ts'
 
 /** Seeded randomness (sfc32): the same seed yields the same run on every machine. */
 export class Random {
@@ -50,16 +50,11 @@ export class Random {
   }
 }
 
-/**
- * Runs `body` with the seed of the environment's PARITY_SEED, or a new one. A failure names the seed and how to replay it.
- */
+/** Runs `body` with this process's seed. A failure names the seed and how to replay it. */
 export async function withSeed<T>(file: string, body: (random: Random, seed: number) => T | Promise<T>): Promise<T> {
-  const given = process.env.PARITY_SEED
-  const seed = given === undefined ? randomInt(2 ** 31) : Number(given)
-  if (!Number.isInteger(seed)) throw new Error(`PARITY_SEED is not an integer: ${given}`)
   try {
     return await body(new Random(seed), seed)
   } catch (cause) {
-    throw new Error(`failed with seed ${seed}; replay: PARITY_SEED=${seed} node --test ${file}`, { cause })
+    throw new Error(`failed with seed ${seed}; replay: ${replay(file)}`, { cause })
   }
 }

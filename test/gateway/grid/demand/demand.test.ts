@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import type { Demand } from '../../../../gateway/control/demand.ts'
 import { demandRuleSchema } from '../../../../gateway/grid/demand/config.ts'
 import { DemandFeed } from '../../../../gateway/grid/demand/demandFeed.ts'
 import { sharesOf, wantedAt } from '../../../../gateway/grid/demand/wanted.ts'
 import { CONTROL_KINDS, type Control, type GridEvent } from '../../../../gateway/grid/model/gridEvent.ts'
 import { silentLogger } from '../../../../runtime/log.ts'
+import { fc } from '../../../support/property.ts'
 import { SettableSource } from '../support/settableSource.ts'
 import { until } from '../support/waiting.ts'
 

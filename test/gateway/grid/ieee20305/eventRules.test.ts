@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { type ProgramControls, resolveControls } from '../../../../gateway/grid/ieee20305/eventRules.ts'
 import { deviceIdOfFingerprint } from '../../../../gateway/grid/ieee20305/identity.ts'
 import type { DerControl, SetPoint } from '../../../../gateway/grid/ieee20305/resources.ts'
 import { ResponseBook, ResponseStatus } from '../../../../gateway/grid/ieee20305/responses.ts'
 import { overlaps } from '../../../../gateway/grid/model/gridEvent.ts'
+import { fc } from '../../../support/property.ts'
 
 const kind = fc.constantFrom('targetW', 'maxBps', 'connect')
 const control = fc.record({

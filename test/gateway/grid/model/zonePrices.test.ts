@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import type { GridPicture, PriceInterval } from '../../../../gateway/grid/model/gridEvent.ts'
 import { coveredSeconds, periodPrice } from '../../../../gateway/grid/model/periodPrices.ts'
 import { divideFloor, nanoFloor, parsePriceFloor, scaledPriceFloor } from '../../../../gateway/grid/model/price.ts'
@@ -9,6 +8,7 @@ import { verdictOf, type ZoneRules } from '../../../../gateway/grid/model/zonePr
 import { PriceBook } from '../../../../gateway/grid/publisher/priceBook.ts'
 import { runsOf } from '../../../../gateway/grid/publisher/priceRuns.ts'
 import { MAX_PRICE_NANO } from '../../../../protocol/limits.ts'
+import { fc } from '../../../support/property.ts'
 import { event, price } from '../support/settableSource.ts'
 
 const PERIOD = 900

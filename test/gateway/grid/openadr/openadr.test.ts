@@ -3,7 +3,6 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import fc from 'fast-check'
 import {
   startVtnServer,
   type VtnScript,
@@ -22,6 +21,7 @@ import { timelineOf } from '../../../../gateway/grid/openadr/timeline.ts'
 import { vtnPicture } from '../../../../gateway/grid/openadr/vtnPicture.ts'
 import { silentLogger } from '../../../../runtime/log.ts'
 import { createMetrics } from '../../../../runtime/metrics.ts'
+import { fc } from '../../../support/property.ts'
 import { askAgain, until } from '../support/waiting.ts'
 
 const NOON = Date.UTC(2026, 6, 1, 12) / 1000
