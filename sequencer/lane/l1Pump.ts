@@ -43,22 +43,29 @@ export class L1Pump {
   /** Look soon. */
   ask(): void {
     this.#asked = true
-    if (this.#stopped) return
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined
-    })
+    if (!this.#stopped && this.#running === undefined) this.#occupy(this.#run())
   }
 
   /** One look that begins now or later, and its end. Rejects with what went wrong in it. */
   async look(): Promise<void> {
-    await this.#running
-    await this.#once()
+    while (this.#running !== undefined) await this.#running
+    const look = this.#once()
+    this.#occupy(look.catch(() => {})) // its caller hears of it
+    await look
   }
 
   async stop(): Promise<void> {
     this.#stopped = true
     clearInterval(this.#timer)
     await this.#running
+  }
+
+  /** Nobody else looks until `work` has ended; what asked meanwhile is served then. */
+  #occupy(work: Promise<void>): void {
+    this.#running = work.then(() => {
+      this.#running = undefined
+      if (this.#asked) this.ask()
+    })
   }
 
   async #run(): Promise<void> {

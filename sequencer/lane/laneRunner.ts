@@ -293,13 +293,16 @@ export class LaneRunner {
     return await this.#intake.submit(submission)
   }
 
-  /** Resolves when L1 holds every record accepted so far. Closes nothing by itself. */
+  /** Resolves when L1 holds every record accepted so far. Closes nothing by itself. Rejects when the lane stops before. */
   async idle(signal?: AbortSignal): Promise<void> {
     await this.stage.drain()
     const last = this.stage.book.open?.index ?? this.stage.lastClosed
+    const stopping = this.#stopping.signal
     while (this.committer.posted < last) {
       signal?.throwIfAborted()
-      await pause(20, signal)
+      if (stopping.aborted)
+        throw new BackfeedError('LANE_STOPPED', `lane ${this.lane} has stopped`, { retryable: true })
+      await pause(20, stopping)
     }
   }
 
