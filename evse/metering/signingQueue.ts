@@ -1,6 +1,7 @@
 import { INTERVAL_SECONDS } from '../../protocol/limits.ts'
 import type { DischargeRecord } from '../../protocol/record.ts'
 import { BackfeedError, isBackfeedError } from '../../runtime/errors.ts'
+import { Runner } from '../../runtime/runner.ts'
 import type { Outbox, OutboxRow } from '../outbox/outbox.ts'
 import type { EdgeStore, StoreOp } from '../store/edgeStore.ts'
 import type { CutRules } from './config.ts'
@@ -53,8 +54,7 @@ export class SigningQueue {
   #failure: BackfeedError | undefined
   #retryMs = 0
   #nextTryMs = 0
-  #running: Promise<void> | undefined
-  #isPoked = false
+  readonly #runner = new Runner(() => this.#runAll())
   readonly #evse: () => SignedEvse | undefined
   readonly #transaction: (id: string) => Transaction | undefined
   readonly #port: SigningPort
@@ -84,11 +84,7 @@ export class SigningQueue {
 
   /** Goes as far as it can. Resolves when it stands still; never throws. */
   run(): Promise<void> {
-    this.#isPoked = true
-    this.#running ??= this.#runAll().finally(() => {
-      this.#running = undefined
-    })
-    return this.#running
+    return this.#runner.wake()
   }
 
   /** Makes records of the gap that others wait for. @throws BackfeedError NOT_RELEASABLE */
@@ -126,16 +122,11 @@ export class SigningQueue {
 
   /** While nothing is signed and nobody else changes the drafts: of two who ask for the same, the second finds it done. */
   async #alone<T>(work: () => Promise<T>): Promise<T> {
-    while (this.#running !== undefined) await this.#running
-    const result = work()
-    this.#running = result.then(
-      () => {},
-      () => {}, // its caller is told
-    )
-    await this.#running
-    this.#running = undefined
-    void this.run()
-    return result
+    try {
+      return await this.#runner.alone(work)
+    } finally {
+      void this.run()
+    }
   }
 
   isReleasable(draft: Draft): boolean {
@@ -143,8 +134,7 @@ export class SigningQueue {
   }
 
   async #runAll(): Promise<void> {
-    while (this.#isPoked && this.drafts.length > 0) {
-      this.#isPoked = false
+    while (this.drafts.length > 0) {
       const evse = this.#evse()
       if (evse === undefined) return
       if (this.#port.monotonicMs() < this.#nextTryMs) {
@@ -152,9 +142,10 @@ export class SigningQueue {
         return
       }
       try {
-        if (await this.#step(evse)) this.#isPoked = true
+        const goesOn = await this.#step(evse)
         this.#failure = undefined
         this.#retryMs = 0
+        if (!goesOn) return
       } catch (error) {
         this.#failed(evse, error)
         return

@@ -4,6 +4,7 @@ import type { EdgeStore, StoreOp } from '../../evse/store/edgeStore.ts'
 import { keyU32 } from '../../evse/store/keys.ts'
 import { describeError } from '../../runtime/errors.ts'
 import type { Logger } from '../../runtime/log.ts'
+import { Runner } from '../../runtime/runner.ts'
 import type { WebhookEvent } from '../../runtime/webhooks/event.ts'
 import { encodeJson } from '../../runtime/webhooks/webhookStore.ts'
 import type { Webhooks } from '../../runtime/webhooks/webhooks.ts'
@@ -68,7 +69,7 @@ export class SessionTeller {
   /** Accounts to be looked at. */
   readonly #changed = new Set<string>()
   #pending: Pick<MeterBook, 'pending'> | undefined
-  #running: Promise<void> | undefined
+  readonly #runner = new Runner(() => this.#runAll())
   #timer: NodeJS.Timeout | undefined
   #isStopped = false
   #stopListening = (): void => {}
@@ -176,15 +177,11 @@ export class SessionTeller {
 
   #run(): Promise<void> {
     if (this.#isStopped || this.#timer !== undefined) return Promise.resolve()
-    this.#running ??= this.#runAll().finally(() => {
-      this.#running = undefined
-    })
-    return this.#running
+    return this.#runner.wake()
   }
 
   async #runAll(): Promise<void> {
     // Answers of one request, and what one write decided, are looked at together.
-    await Promise.resolve()
     try {
       while (this.#answers.length > 0 || this.#changed.size > 0) {
         if (this.#answers.length > 0) await this.#takeAnswers()

@@ -1,6 +1,7 @@
 import type { L1Follower, L1Update, Reorg } from '../../l1/follow.ts'
 import { describeError, isBackfeedError } from '../../runtime/errors.ts'
 import type { Logger } from '../../runtime/log.ts'
+import { Runner } from '../../runtime/runner.ts'
 
 export interface L1PumpSettings {
   readonly follower: L1Follower
@@ -17,8 +18,7 @@ export interface L1PumpSettings {
  */
 export class L1Pump {
   readonly #settings: L1PumpSettings
-  #asked = false
-  #running: Promise<void> | undefined
+  readonly #runner = new Runner(() => this.#run())
   #reorg: Reorg | undefined
   #timer: NodeJS.Timeout | undefined
   #stopped = false
@@ -42,48 +42,33 @@ export class L1Pump {
 
   /** Look soon. */
   ask(): void {
-    this.#asked = true
-    if (!this.#stopped && this.#running === undefined) this.#occupy(this.#run())
+    if (!this.#stopped) void this.#runner.wake()
   }
 
   /** One look that begins now or later, and its end. Rejects with what went wrong in it. */
   async look(): Promise<void> {
-    while (this.#running !== undefined) await this.#running
-    const look = this.#once()
-    this.#occupy(look.catch(() => {})) // its caller hears of it
-    await look
+    await this.#runner.alone(() => this.#once())
   }
 
   async stop(): Promise<void> {
     this.#stopped = true
     clearInterval(this.#timer)
-    await this.#running
-  }
-
-  /** Nobody else looks until `work` has ended; what asked meanwhile is served then. */
-  #occupy(work: Promise<void>): void {
-    this.#running = work.then(() => {
-      this.#running = undefined
-      if (this.#asked) this.ask()
-    })
+    await this.#runner.idle()
   }
 
   async #run(): Promise<void> {
-    await Promise.resolve()
-    while (this.#asked && !this.#stopped) {
-      this.#asked = false
-      try {
-        await this.#once()
-        this.#failing = false
-      } catch (error) {
-        const { log, onFault } = this.#settings
-        if (!isBackfeedError(error) || !(error.retryable || error.code === 'L1_CALL_FAILED')) {
-          onFault(error)
-          return
-        }
-        if (!this.#failing) log.warn({ err: error }, `looking at L1: ${describeError(error)}`)
-        this.#failing = true
+    if (this.#stopped) return
+    try {
+      await this.#once()
+      this.#failing = false
+    } catch (error) {
+      const { log, onFault } = this.#settings
+      if (!isBackfeedError(error) || !(error.retryable || error.code === 'L1_CALL_FAILED')) {
+        onFault(error)
+        return
       }
+      if (!this.#failing) log.warn({ err: error }, `looking at L1: ${describeError(error)}`)
+      this.#failing = true
     }
   }
 

@@ -10,6 +10,7 @@ import { MAX_ANSWER_RECEIPTS } from '../../protocol/receiptWire.ts'
 import { MAX_MICRO_BATCH_RECORDS, ReceiptTree, receiptLeaves } from '../../protocol/receiptTree.ts'
 import { isEmptyRecord } from '../../protocol/record.ts'
 import type { Logger } from '../../runtime/log.ts'
+import { Runner } from '../../runtime/runner.ts'
 import { pause } from '../../runtime/wait.ts'
 import type { DurableRows, ReceiptIssuer } from '../receiptIssuer.ts'
 import type { Clock } from '../rulesView.ts'
@@ -66,7 +67,7 @@ export class ReceiptDesk implements ReceiptIssuer {
   readonly #trees = new SignedTrees()
   /** Signed and not yet noted: a store that fails for a moment must not lose them. */
   readonly #unnoted: WriteOperation[] = []
-  #signing: Promise<void> | undefined
+  readonly #signing = new Runner(() => this.#run())
   #lastSignedMs = Number.NEGATIVE_INFINITY
 
   constructor(settings: ReceiptDeskSettings) {
@@ -86,9 +87,7 @@ export class ReceiptDesk implements ReceiptIssuer {
     group.leaves.push(...leaves)
     group.count += count
     group.lastSequence = rows.lastSequence
-    this.#signing ??= this.#run().finally(() => {
-      this.#signing = undefined
-    })
+    void this.#signing.wake()
     return group.signed
   }
 
@@ -156,7 +155,7 @@ export class ReceiptDesk implements ReceiptIssuer {
 
   /** Resolves when everything handed over has been signed. */
   async flush(): Promise<void> {
-    await this.#signing
+    await this.#signing.idle()
   }
 
   async #run(): Promise<void> {
