@@ -76,6 +76,8 @@ export class Committer {
   readonly #falseForced = new Set<Hex>()
   #posting: { id: string | undefined; done: Promise<void> } | undefined
   #posted = 0
+  /** The block that our newest transaction was mined in: L1 as it was before says nothing of it. */
+  #minedIn = 0n
   #agreed = 0
   #final = 0
   #failures = 0
@@ -124,6 +126,7 @@ export class Committer {
       this.#proven.add(event.headerHash)
       this.#agreed = Math.min(this.#agreed, Number(event.index) - 1)
     }
+    if (update.reorg !== undefined) this.#minedIn = 0n
     let standing = await this.#standing()
     let theirs = this.#othersForced(standing)
     while (theirs !== undefined && (await this.#follow(theirs, update))) {
@@ -282,9 +285,8 @@ export class Committer {
         if (!this.#cancelPending(step.batch) && this.#posting === undefined) this.#start(() => this.#redate(step.batch))
         return
       case 'post':
-        if (this.#posting === undefined && performance.now() >= this.#notBeforeMs) {
-          this.#start(() => this.#post(step.batch, update))
-        }
+        if (this.#posting !== undefined || performance.now() < this.#notBeforeMs) return
+        if (update.head.number >= this.#minedIn) this.#start(() => this.#post(step.batch, update), step.batch)
         return
       default:
         step satisfies never
@@ -302,12 +304,12 @@ export class Committer {
     return pending.length > 0
   }
 
-  #start(run: () => Promise<void>): void {
+  #start(run: () => Promise<void>, posted?: ClosedBatch): void {
     if (this.#stopped) return
     const posting: { id: string | undefined; done: Promise<void> } = { id: undefined, done: Promise.resolve() }
     this.#posting = posting
     posting.done = run()
-      .catch((error: unknown) => this.#failed(error))
+      .catch((error: unknown) => this.#failed(error, posted))
       .finally(() => {
         this.#posting = undefined
         if (!this.#stopped) this.#settings.onPosted()
@@ -332,6 +334,7 @@ export class Committer {
     this.#posting.id = requestId(prepared)
     log.info({ lane: batch.lane, batch: batch.index, rows: batch.rowCount, asOf: batch.asOf }, 'posting a batch')
     const receipt = await transactions.send(submitRequest(prepared, made, rollup))
+    this.#minedIn = receipt.blockNumber
     log.info({ lane: batch.lane, batch: batch.index, tx: receipt.transactionHash }, 'batch is in an L1 block')
   }
 
@@ -351,11 +354,15 @@ export class Committer {
     return made
   }
 
-  #failed(error: unknown): void {
+  #failed(error: unknown, batch: ClosedBatch | undefined): void {
     const { log, lane, retryMs, metrics, onFault } = this.#settings
     if (this.#stopped || isBackfeedError(error, 'TX_MANAGER_STOPPED')) return
     if (isBackfeedError(error, 'FRAUD_PROVEN') || isBackfeedError(error, 'DATA_CORRUPTED')) {
       onFault(error)
+      return
+    }
+    if (batch !== undefined && batch.index <= this.#posted) {
+      log.info({ err: error, lane, batch: batch.index }, 'a batch was posted once more than was needed')
       return
     }
     this.#failures++

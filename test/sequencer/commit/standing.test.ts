@@ -1,48 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { zeroHash } from 'viem'
 import { toHex } from '../../../l1/bytes.ts'
 import type { DerivedBatch } from '../../../l1/derive/laneHistory.ts'
-import { genesisHeader } from '../../../protocol/batchHeader.ts'
 import { AS_OF_MAX_AGE_SECONDS, WINDOW_SECONDS } from '../../../protocol/limits.ts'
-import { P256_LAYOUT } from '../../../protocol/scheme.ts'
 import type { ClosedBatch } from '../../../sequencer/closedBatch.ts'
-import { NOTHING_FORCED } from '../../../sequencer/forced.ts'
 import { compareWithL1, isFinal, nextStep } from '../../../sequencer/commit/standing.ts'
 import { chooseAsOf } from '../../../sequencer/sequence/dating.ts'
-
-function closed(index: number): ClosedBatch {
-  const postRoot = new Uint8Array(31).fill(index)
-  const places = { firstPosition: 0, firstSequence: 1, lastSequence: 3, closedAtMs: 0 }
-  return {
-    lane: 0,
-    layout: P256_LAYOUT,
-    index,
-    asOf: 1_000 * index,
-    preRoots: new Uint8Array(),
-    postRoot,
-    forced: NOTHING_FORCED,
-    rowCount: 23,
-    chunkCount: 2,
-    forcedChunks: 0,
-    verdicts: undefined,
-    totals: { spentMicro: 0n, energyWh: 0, count: 0, position: 0 },
-    ...places,
-  }
-}
-
-function posted(batch: ClosedBatch, changes: Partial<DerivedBatch['header']> = {}): DerivedBatch {
-  const header = {
-    ...genesisHeader(0, 0),
-    index: BigInt(batch.index),
-    asOf: batch.asOf,
-    postRoot: toHex(batch.postRoot),
-    chunkCount: 2,
-    ...changes,
-  }
-  const place = { blockNumber: 10n, blockHash: zeroHash, txHash: zeroHash }
-  return { header, headerHash: zeroHash, dataWords: [], submittedAt: 5_000, place }
-}
+import { closed, posted } from './batches.ts'
 
 const ours = (index: number): ClosedBatch | undefined => (index <= 3 ? closed(index) : undefined)
 
