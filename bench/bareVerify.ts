@@ -5,7 +5,8 @@ import { readI32, readU32 } from '../protocol/bigEndian.ts'
 import { RECORD_BYTES } from '../protocol/limits.ts'
 import { SIGNED_RECORD_BYTES } from '../protocol/record.ts'
 import { measure, type Spent } from './measure.ts'
-import { signatureOf, type Workload } from './workload.ts'
+import { signatureOf } from './recordMaker.ts'
+import type { Workload } from './workload.ts'
 
 export interface BareSetup {
   readonly domain: Uint8Array
@@ -30,7 +31,7 @@ export class BareVerify implements AsyncDisposable {
       const evse = readU32(rows, at)
       const position = workload.rules.evsePosition(evse)
       return {
-        key: workload.publicKey(evse),
+        key: workload.rules.evseKey(evse),
         record: rows.slice(at, at + RECORD_BYTES),
         lat: readI32(position, 0),
         lon: readI32(position, 4),

@@ -8,7 +8,8 @@ import { medians, WARM_UPS } from './benchmark.ts'
 import { openLocalLane } from './localLane.ts'
 import { measure } from './measure.ts'
 import { settleAll } from './settleJournal.ts'
-import { inTurn, LANE, splitRows, Workload } from './workload.ts'
+import { inTurn, RecordMaker, splitRows } from './recordMaker.ts'
+import { LANE, Workload } from './workload.ts'
 import { P256_LAYOUT } from '../protocol/scheme.ts'
 
 const EVSES = 2_000
@@ -24,7 +25,10 @@ async function run(rounds: number): Promise<BenchResult> {
   const workload = new Workload({ evses: EVSES, keys: false })
   await using lane = await openLocalLane(workload, { maxBatchRows: P256_LAYOUT.blobRecords })
   const count = (rounds + WARM_UPS) * P256_LAYOUT.blobRecords
-  const rows = workload.rows(inTurn({ next: 0 }, { from: 0, step: 1, end: EVSES }, count), count)
+  const rows = new RecordMaker({ evses: EVSES, keys: false }).rows(
+    inTurn({ next: 0 }, { from: 0, step: 1, end: EVSES }, count),
+    count,
+  )
   await settleAll(lane.stage, splitRows(rows, 256))
   const batches = lane.closed.splice(0)
 

@@ -5,9 +5,9 @@ import { RECORD_BYTES } from '../protocol/limits.ts'
 import { recordEvse } from '../protocol/record.ts'
 import { BLS_LAYOUT } from '../protocol/scheme.ts'
 import { type Benchmark, type BenchOptions, type BenchResult, medians } from './benchmark.ts'
+import { REQUEST_RECORDS } from './feeder.ts'
 import { LoadGenerator } from './loadGenerator.ts'
 import { measure } from './measure.ts'
-import { Feeder, REQUEST_RECORDS } from './p256.ts'
 import { openWiredLane } from './wiredLane.ts'
 import { Workload } from './workload.ts'
 
@@ -31,15 +31,14 @@ interface SignatureSet {
 async function run(options: BenchOptions): Promise<BenchResult> {
   const evses = Math.min(options.evses, 512)
   const workload = new Workload({ evses, keys: true, layout: BLS_LAYOUT })
-  const feeder = new Feeder(workload, CONNECTIONS)
   await using wired = await openWiredLane(workload)
-  await using generator = await LoadGenerator.open(await wired.listen('http-binary'), CONNECTIONS)
+  await using generator = await LoadGenerator.open(workload, CONNECTIONS)
+  await generator.connect(await wired.listen('http-binary'))
+  const requestsEach = options.quick ? 1 : 4
+  const sets = prepared(workload, await generator.sample(requestsEach * REQUEST_RECORDS * CONNECTIONS))
 
   const round = async (index: number): Promise<Record<string, number>> => {
-    const { bodies, rows } = feeder.next(options.quick ? 1 : 4)
-    await generator.load(bodies)
-    const sent = bodies.flat().length * REQUEST_RECORDS
-    const sets = prepared(workload, rows)
+    const sent = await generator.load(requestsEach)
     const bare = () => measure(async () => verifyAll(sets, BARE_BATCH))
     let load = { settled: 0, cpuSeconds: 0 }
     const pipeline = () =>

@@ -6,7 +6,7 @@ import { type Benchmark, type BenchOptions, type BenchResult, medians, quantile 
 import type { BareCalls } from './gateway/bareProcess.ts'
 import type { EvseCalls, TrialEnd } from './gateway/evseProcess.ts'
 import { GatewayMetrics } from './gateway/gatewayMetrics.ts'
-import { HelperProcess } from './gateway/helperProcess.ts'
+import { HelperProcess } from './helperProcess.ts'
 import { openSite, type Site } from './gateway/site.ts'
 import type { StationCalls } from './gateway/stationProcess.ts'
 

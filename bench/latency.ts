@@ -6,7 +6,6 @@ import { type Benchmark, type BenchOptions, type BenchResult, medians, quantile 
 import { LoadGenerator } from './loadGenerator.ts'
 import { PROBE_RESOLUTION_MS } from './loopProbe.ts'
 import { measure } from './measure.ts'
-import { Feeder } from './p256.ts'
 import { openWiredLane } from './wiredLane.ts'
 import { Workload } from './workload.ts'
 
@@ -30,16 +29,16 @@ export const latency: Benchmark = {
 
 async function run(options: BenchOptions): Promise<BenchResult> {
   const workload = new Workload({ evses: options.evses, keys: true })
-  const feeder = new Feeder(workload, HALF.connections)
-  await using bare = new BareVerify(workload, feeder.next(Math.ceil(options.evses / FULL_RECORDS)).rows)
   await using wired = await openWiredLane(workload)
-  await using generator = await LoadGenerator.open(await wired.listen('libp2p'), HALF.connections)
+  await using generator = await LoadGenerator.open(workload, HALF.connections)
+  await using bare = new BareVerify(workload, await generator.sample(options.evses))
+  await generator.connect(await wired.listen('libp2p'))
   const probe = fork(new URL('./loopProbe.ts', import.meta.url), { execArgv: [] })
   const loop = monitorEventLoopDelay({ resolution: PROBE_RESOLUTION_MS })
   loop.enable()
 
   const load = async (requestsEach: number, recordsEach: number, requestsPerSecond?: number) => {
-    await generator.load(feeder.next(requestsEach, recordsEach).bodies)
+    const sent = await generator.load(requestsEach, recordsEach)
     probe.send('reset')
     loop.reset()
     let latenciesMs: readonly number[] = []
@@ -47,12 +46,12 @@ async function run(options: BenchOptions): Promise<BenchResult> {
     const spent = await measure(async () => {
       const run = await generator.go({ inFlight: FULL_IN_FLIGHT, ...pace })
       latenciesMs = run.latenciesMs
-      if (run.settled !== requestsEach * HALF.connections * recordsEach) throw new Error('not every record settled')
+      if (run.settled !== sent) throw new Error('not every record settled')
     })
     const loopMaxMs = loop.max / 1e6 - PROBE_RESOLUTION_MS
     probe.send('read')
     const [seen] = (await once(probe, 'message')) as [{ maxMs: number }]
-    const recordsPerSecond = (requestsEach * HALF.connections * recordsEach) / spent.wallSeconds
+    const recordsPerSecond = sent / spent.wallSeconds
     return { latenciesMs, loopMaxMs, probeMaxMs: seen.maxMs, recordsPerSecond }
   }
 

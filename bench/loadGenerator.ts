@@ -1,57 +1,45 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
-import type { LoadCommand, LoadReply, Target } from './loadProtocol.ts'
+import { REQUEST_RECORDS } from './feeder.ts'
+import { HelperProcess } from './helperProcess.ts'
+import type { LoadCalls, LoadRun, Pace, Target } from './loadProcess.ts'
+import type { Workload } from './workload.ts'
 
-export interface LoadRun {
-  readonly settled: number
-  readonly cpuSeconds: number
-  readonly latenciesMs: readonly number[]
-}
-
-/** A process that plays chargers and gateways (loadProcess.ts). */
+/** A process that plays chargers and gateways (loadProcess.ts): it signs the records, too, so that what is measured holds no private key. */
 export class LoadGenerator implements AsyncDisposable {
-  readonly #process: ChildProcess
+  readonly #process = new HelperProcess<LoadCalls>(new URL('./loadProcess.ts', import.meta.url))
+  readonly #connections: number
 
-  private constructor(process: ChildProcess) {
-    this.#process = process
+  private constructor(connections: number) {
+    this.#connections = connections
   }
 
-  static async open(target: Target, connections: number): Promise<LoadGenerator> {
-    const child = fork(new URL('./loadProcess.ts', import.meta.url), { serialization: 'advanced', execArgv: [] })
-    const generator = new LoadGenerator(child)
-    await generator.#ask({ kind: 'connect', target, connections })
+  /** Plays the EVSEs of `workload`, which have keys. */
+  static async open({ evses, layout }: Workload, connections: number): Promise<LoadGenerator> {
+    const generator = new LoadGenerator(connections)
+    await generator.#process.ask('play', evses, layout.scheme, connections)
     return generator
   }
 
-  async load(bodies: readonly (readonly Uint8Array[])[]): Promise<void> {
-    await this.#ask({ kind: 'load', bodies })
+  /** At least `count` records that are not sent, of all EVSEs in turn. */
+  sample(count: number): Promise<Uint8Array> {
+    return this.#process.ask('sample', Math.ceil(count / this.#connections))
   }
 
-  async go(pace: { inFlight: number; requestsPerSecond?: number }): Promise<LoadRun> {
-    const answer = await this.#ask({ kind: 'go', ...pace })
-    if (answer.kind !== 'done') throw new Error(`the load generator answered ${answer.kind}`)
-    return answer
+  connect(target: Target): Promise<void> {
+    return this.#process.ask('connect', target)
+  }
+
+  /** Makes what `go` sends next; how many records that is. */
+  async load(requestsEach: number, recordsEach = REQUEST_RECORDS): Promise<number> {
+    await this.#process.ask('load', requestsEach, recordsEach)
+    return requestsEach * recordsEach * this.#connections
+  }
+
+  go(pace: Pace): Promise<LoadRun> {
+    return this.#process.ask('go', pace)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#process.exitCode !== null) return
-    const ended = once(this.#process, 'exit')
-    this.#process.send({ kind: 'stop' } satisfies LoadCommand)
-    await ended
-  }
-
-  async #ask(command: LoadCommand): Promise<LoadReply> {
-    const gone = new AbortController()
-    const exit = once(this.#process, 'exit', { signal: gone.signal }).then(
-      () => Promise.reject(new Error('the load generator ended')),
-      () => new Promise<never>(() => {}),
-    )
-    try {
-      this.#process.send(command)
-      const [answer] = (await Promise.race([once(this.#process, 'message'), exit])) as [LoadReply]
-      return answer
-    } finally {
-      gone.abort()
-    }
+    await this.#process.ask('disconnect')
+    await this.#process[Symbol.asyncDispose]()
   }
 }

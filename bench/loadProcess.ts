@@ -3,12 +3,38 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createLibp2pClient } from '../client/libp2p.ts'
 import { Outcome } from '../protocol/outcome.ts'
 import { decodeRecord, SIGNED_RECORD_BYTES } from '../protocol/record.ts'
+import { type Scheme, schemeLayout } from '../protocol/scheme.ts'
 import { RESULT_BYTES } from '../protocol/wire.ts'
 import { LANE } from './workload.ts'
-import type { HttpTarget, LoadCommand, LoadReply, Target } from './loadProtocol.ts'
+import { Feeder } from './feeder.ts'
+import { serveCalls } from './helperProcess.ts'
 import { measure } from './measure.ts'
+import { RecordMaker } from './recordMaker.ts'
 
-// The chargers and gateways of a benchmark, in a process of their own, so that their CPU is told apart from the sequencer's.
+// The chargers and gateways of a benchmark, in a process of their own, so that their CPU is told apart from the sequencer's: `LoadGenerator` tells it what to do.
+
+export interface HttpTarget {
+  readonly kind: 'http-binary' | 'http-json'
+  readonly url: string
+  /** Of the lane: how many results an answer begins with. */
+  readonly rowBytes: number
+}
+
+export type Target = { readonly kind: 'libp2p'; readonly address: string } | HttpTarget
+
+/** Each connection keeps `inFlight` requests under way; or, with a rate, sends at its times whether or not answers have come. */
+export interface Pace {
+  readonly inFlight: number
+  readonly requestsPerSecond?: number
+}
+
+export interface LoadRun {
+  readonly settled: number
+  /** Of the generator's process, between the first request and the last answer. */
+  readonly cpuSeconds: number
+  /** Of each request, from when it was due. */
+  readonly latenciesMs: readonly number[]
+}
 
 interface Sender {
   /** How many of the rows settled. */
@@ -16,50 +42,46 @@ interface Sender {
   close(): Promise<void>
 }
 
+let feeder: Feeder
+let connections = 0
 let senders: Sender[] = []
 let target: Target | undefined
 let bodies: Uint8Array[][] = []
 
-process.on('message', (command: LoadCommand) => {
-  handle(command).catch((error: unknown) => {
-    console.error(error)
-    process.exit(1)
-  })
-})
-
-process.once('disconnect', () => process.exit())
-
-const reply = (message: LoadReply): void => void process.send!(message)
-
-async function handle(command: LoadCommand): Promise<void> {
-  switch (command.kind) {
-    case 'connect': {
-      const { target: to, connections } = command
-      target = to
-      senders = await Promise.all(Array.from({ length: connections }, () => openSender(to)))
-      return reply({ kind: 'ready' })
-    }
-    case 'load':
-      bodies = command.bodies.map((list) => list.map((rows) => (target?.kind === 'http-json' ? jsonBody(rows) : rows)))
-      return reply({ kind: 'ready' })
-    case 'go': {
-      const latenciesMs: number[] = []
-      let settled = 0
-      const rate = command.requestsPerSecond
-      const { cpuSeconds } = await measure(async () => {
-        const counts = rate === undefined ? closedLoop(command.inFlight, latenciesMs) : openLoop(rate, latenciesMs)
-        settled = await counts
-      })
-      return reply({ kind: 'done', settled, cpuSeconds, latenciesMs })
-    }
-    case 'stop':
-      await Promise.all(senders.map((sender) => sender.close()))
-      process.disconnect()
-      return
-    default:
-      command satisfies never
-  }
+const calls = {
+  /** EVSEs with keys, shared out among so many connections. */
+  play: async (evses: number, scheme: Scheme, connectionCount: number): Promise<void> => {
+    connections = connectionCount
+    feeder = new Feeder(new RecordMaker({ evses, keys: true, layout: schemeLayout(scheme) }), connections)
+  },
+  /** Records that are not sent, so many of each connection. */
+  sample: async (recordsEach: number): Promise<Uint8Array> => feeder.next(1, recordsEach).rows,
+  connect: async (to: Target): Promise<void> => {
+    target = to
+    senders = await Promise.all(Array.from({ length: connections }, () => openSender(to)))
+  },
+  /** Signs what each connection sends next, and encodes it, before anything is timed. */
+  load: async (requestsEach: number, recordsEach: number): Promise<void> => {
+    const made = feeder.next(requestsEach, recordsEach).bodies
+    bodies = target?.kind === 'http-json' ? made.map((list) => list.map(jsonBody)) : made
+  },
+  go: async ({ inFlight, requestsPerSecond }: Pace): Promise<LoadRun> => {
+    const latenciesMs: number[] = []
+    let settled = 0
+    const { cpuSeconds } = await measure(async () => {
+      settled = await (requestsPerSecond === undefined
+        ? closedLoop(inFlight, latenciesMs)
+        : openLoop(requestsPerSecond, latenciesMs))
+    })
+    return { settled, cpuSeconds, latenciesMs }
+  },
+  disconnect: async (): Promise<void> => {
+    await Promise.all(senders.map((sender) => sender.close()))
+  },
 }
+export type LoadCalls = typeof calls
+
+serveCalls(calls)
 
 async function closedLoop(inFlight: number, latenciesMs: number[]): Promise<number> {
   let settled = 0

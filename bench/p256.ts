@@ -9,13 +9,12 @@ import {
   type Rounds,
   WARM_UPS,
 } from './benchmark.ts'
+import { REQUEST_RECORDS } from './feeder.ts'
 import { LoadGenerator } from './loadGenerator.ts'
-import type { Target } from './loadProtocol.ts'
+import type { Target } from './loadProcess.ts'
 import { measure, type Window } from './measure.ts'
 import { openWiredLane } from './wiredLane.ts'
-import { inTurn, splitRows, Workload } from './workload.ts'
-
-export const REQUEST_RECORDS = 256
+import { Workload } from './workload.ts'
 
 interface Shape {
   readonly connections: number
@@ -66,12 +65,11 @@ export async function openP256(setting: P256Setting): Promise<Rounds & { profile
   const { kind, evses, connections, inFlight, requestsEach, recordsEach, threads } = setting
   await using opening = new AsyncDisposableStack()
   const workload = new Workload({ evses, keys: true })
-  const feeder = new Feeder(workload, connections)
   const records = requestsEach * connections * recordsEach
-  const rowsOfEach = feeder.next(Math.ceil(evses / REQUEST_RECORDS)).rows
-  const bare = opening.use(new BareVerify(workload, rowsOfEach, threads))
   const wired = opening.use(await openWiredLane(workload, threads === undefined ? {} : { workers: threads }))
-  const generator = opening.use(await LoadGenerator.open(await wired.listen(kind), connections))
+  const generator = opening.use(await LoadGenerator.open(workload, connections))
+  const bare = opening.use(new BareVerify(workload, await generator.sample(evses), threads))
+  await generator.connect(await wired.listen(kind))
 
   // The first round parses every key in every worker, as a sequencer does once after its start.
   const everyKey = Math.ceil((4 * evses) / (connections * recordsEach))
@@ -79,9 +77,7 @@ export async function openP256(setting: P256Setting): Promise<Rounds & { profile
   let counted = 0
   const round = async (index: number): Promise<Record<string, number>> => {
     const requests = index === 0 ? Math.max(2 * requestsEach, everyKey) : requestsEach
-    const { bodies } = feeder.next(requests, recordsEach)
-    await generator.load(bodies)
-    const sent = bodies.flat().length * recordsEach
+    const sent = await generator.load(requests, recordsEach)
     let load = { settled: 0, cpuSeconds: 0 }
     const pipeline = () =>
       measure(async () => {
@@ -115,28 +111,4 @@ export async function openP256(setting: P256Setting): Promise<Rounds & { profile
   }
   const parts = opening.move()
   return { round, profiled: () => ({ windows, records: counted }), [Symbol.asyncDispose]: () => parts.disposeAsync() }
-}
-
-/** Gives every connection its own EVSEs, since an EVSE's records must come in order. */
-export class Feeder {
-  readonly #workload: Workload
-  readonly #turns: { next: number }[]
-
-  constructor(workload: Workload, connections: number) {
-    this.#workload = workload
-    this.#turns = Array.from({ length: connections }, () => ({ next: 0 }))
-  }
-
-  /** So many requests for each connection; `rows`: all of them. */
-  next(requestsEach: number, recordsEach = REQUEST_RECORDS): { bodies: Uint8Array[][]; rows: Uint8Array } {
-    const { evses } = this.#workload
-    const count = requestsEach * recordsEach
-    const lists = this.#turns.map((turn, c) =>
-      this.#workload.rows(inTurn(turn, { from: c, step: this.#turns.length, end: evses }, count), count),
-    )
-    return {
-      bodies: lists.map((rows) => splitRows(rows, recordsEach, this.#workload.layout.rowBytes)),
-      rows: Buffer.concat(lists),
-    }
-  }
 }

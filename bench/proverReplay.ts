@@ -10,13 +10,13 @@ import { type ClosedBatch, rootAt } from '../sequencer/closedBatch.ts'
 import { readBatchRows } from '../sequencer/settleBatch.ts'
 import { BareVerify } from './bareVerify.ts'
 import { type Benchmark, type BenchOptions, type BenchResult, medians } from './benchmark.ts'
+import { Feeder, REQUEST_RECORDS } from './feeder.ts'
 import { measure } from './measure.ts'
-import { Feeder } from './p256.ts'
+import { RecordMaker } from './recordMaker.ts'
 import { openWiredLane, type WiredLane } from './wiredLane.ts'
 import { ACTIVE_FROM, LANE, OWNER, Workload } from './workload.ts'
 import { P256_LAYOUT, Scheme } from '../protocol/scheme.ts'
 
-const REQUEST_RECORDS = 256
 const WAITING = 16
 
 export const proverReplay: Benchmark = {
@@ -28,7 +28,7 @@ export const proverReplay: Benchmark = {
 
 async function run(options: BenchOptions): Promise<BenchResult> {
   const workload = new Workload({ evses: options.evses, keys: true })
-  const feeder = new Feeder(workload, 1)
+  const feeder = new Feeder(new RecordMaker({ evses: options.evses, keys: true }), 1)
   const records = (options.quick ? 2 : 6) * P256_LAYOUT.blobRecords
   await using bare = new BareVerify(workload, feeder.next(Math.ceil(options.evses / REQUEST_RECORDS)).rows)
   await using wired = await openWiredLane(workload)

@@ -5,8 +5,9 @@ import { type Benchmark, type BenchOptions, type BenchResult, medians } from './
 import { bareHashing, pairsToHash } from './bareState.ts'
 import { defaults, openLocalLane } from './localLane.ts'
 import { measure } from './measure.ts'
-import { scattered, settleAll } from './settleJournal.ts'
-import { ACTIVE_FROM, NOW, splitRows, Workload } from './workload.ts'
+import { settleAll } from './settleJournal.ts'
+import { RecordMaker, scattered, splitRows } from './recordMaker.ts'
+import { ACTIVE_FROM, NOW, Workload } from './workload.ts'
 import { P256_LAYOUT } from '../protocol/scheme.ts'
 
 const EVSES = 10_000
@@ -21,9 +22,10 @@ export const restart: Benchmark = {
 
 async function run({ rounds, quick }: BenchOptions): Promise<BenchResult> {
   const workload = new Workload({ evses: EVSES, keys: false })
+  const maker = new RecordMaker({ evses: EVSES, keys: false })
   const records = quick ? 131_072 : 524_288
   await using lane = await openLocalLane(workload, { maxBatchRows: defaults.batch.maxBlobs * P256_LAYOUT.blobRecords })
-  const rows = workload.rows(scattered(EVSES, records), records)
+  const rows = maker.rows(scattered(EVSES, records), records)
   await settleAll(lane.stage, splitRows(rows, 256))
   const root = Buffer.from(lane.stage.book.state.root()).toString('hex')
   const calls = pairsToHash(rows, TREE_DEPTH)

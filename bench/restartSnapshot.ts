@@ -10,8 +10,9 @@ import { SnapshotKeeper } from '../sequencer/store/snapshotKeeper.ts'
 import { type Benchmark, type BenchOptions, type BenchResult, medians } from './benchmark.ts'
 import { defaults, openLocalLane } from './localLane.ts'
 import { measure } from './measure.ts'
-import { scattered, settleAll } from './settleJournal.ts'
-import { ACTIVE_FROM, NOW, splitRows, Workload } from './workload.ts'
+import { settleAll } from './settleJournal.ts'
+import { RecordMaker, scattered, splitRows } from './recordMaker.ts'
+import { ACTIVE_FROM, NOW, Workload } from './workload.ts'
 
 const EVSES = 100_000
 const STEP = 500_000
@@ -27,6 +28,7 @@ export const restartSnapshot: Benchmark = {
 
 async function run({ rounds, quick }: BenchOptions): Promise<BenchResult> {
   const workload = new Workload({ evses: EVSES, keys: false })
+  const maker = new RecordMaker({ evses: EVSES, keys: false })
   const records = quick ? 1_000_000 : 10_000_000
   const keeperIn = (folder: string): SnapshotKeeper =>
     new SnapshotKeeper({ path: join(folder, 'snapshot'), everyRows: EVERY_ROWS, log: silentLogger() })
@@ -35,7 +37,7 @@ async function run({ rounds, quick }: BenchOptions): Promise<BenchResult> {
     snapshots: keeperIn,
   })
   for (let done = 0; done < records; done += STEP) {
-    await settleAll(lane.stage, splitRows(workload.rows(scattered(EVSES, STEP), STEP), 256))
+    await settleAll(lane.stage, splitRows(maker.rows(scattered(EVSES, STEP), STEP), 256))
     lane.closed.length = 0
   }
   while (!existsSync(join(lane.folder, 'snapshot'))) await pause(20)

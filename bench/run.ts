@@ -94,7 +94,7 @@ async function runAlone(name: string, run: BenchRun): Promise<BenchResult> {
   const { rounds, evses, quick, profile } = run
   const execArgv = profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile]
   const child: ChildProcess = fork(new URL('./child.ts', import.meta.url), {
-    execArgv: ['--disable-warning=ExperimentalWarning', '--expose-gc', ...execArgv],
+    execArgv: ['--disable-warning=ExperimentalWarning', ...execArgv],
   })
   let result: BenchResult | undefined
   child.once('message', (message) => {

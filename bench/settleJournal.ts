@@ -1,16 +1,15 @@
 import type { SequenceStage } from '../sequencer/sequence/stage.ts'
 import { RESULT_BYTES } from '../sequencer/submission.ts'
-import { TREE_DEPTH } from '../protocol/limits.ts'
 import { Outcome } from '../protocol/outcome.ts'
 import { SIGNED_RECORD_BYTES } from '../protocol/record.ts'
-import { bareHashing, bareJournal, pairsToHash } from './bareState.ts'
 import { type Benchmark, type BenchResult, medians, type Rounds } from './benchmark.ts'
+import { REQUEST_RECORDS } from './feeder.ts'
 import { defaults, openLocalLane } from './localLane.ts'
 import { measure } from './measure.ts'
-import { splitRows, Workload } from './workload.ts'
+import { Workload } from './workload.ts'
+import { WriterLoad } from './writerLoad.ts'
 import { P256_LAYOUT } from '../protocol/scheme.ts'
 
-const REQUEST_RECORDS = 256
 /** Records waiting for the writer: more than one write takes. */
 const WAITING = 8_192
 
@@ -45,26 +44,27 @@ export interface WriterSetting {
   readonly maxWriteRows?: number
 }
 
-/** The writer of a lane, and what its hashing and its journal take alone, in turn. */
+/** The writer of a lane, and what its hashing and its journal take alone in another process, in turn. */
 export async function openWriter(setting: WriterSetting): Promise<Rounds & { settle(records: number): Promise<void> }> {
   const { evses, records, maxWriteRows = defaults.batch.maxWriteRows } = setting
-  const workload = new Workload({ evses, keys: false })
+  await using opening = new AsyncDisposableStack()
   const maxBatchRows = defaults.batch.maxBlobs * P256_LAYOUT.blobRecords
-  const lane = await openLocalLane(workload, { maxBatchRows, maxWriteRows })
+  const lane = opening.use(await openLocalLane(new Workload({ evses, keys: false }), { maxBatchRows, maxWriteRows }))
+  const load = opening.use(await WriterLoad.open({ evses, folder: lane.folder }))
   const requestRecords = Math.min(REQUEST_RECORDS, maxWriteRows)
-  const settle = async (count: number): Promise<void> => {
-    await settleAll(lane.stage, splitRows(workload.rows(scattered(evses, count), count), requestRecords))
+  const settleNext = async (): Promise<void> => {
+    using requests = load.requests(requestRecords)
+    await settleAll(lane.stage, requests, requestRecords)
     lane.closed.length = 0
   }
+  const settle = async (count: number): Promise<void> => {
+    await load.make(count)
+    await settleNext()
+  }
   const round = async (): Promise<Record<string, number>> => {
-    const rows = workload.rows(scattered(evses, records), records)
-    const requests = splitRows(rows, requestRecords)
-    const calls = pairsToHash(rows, TREE_DEPTH)
-    globalThis.gc?.() // what making the workload left is not the lane's
-    const hashing = await bareHashing(calls)
-    const journal = await bareJournal(lane.folder, rows, maxWriteRows)
-    const spent = await measure(() => settleAll(lane.stage, requests))
-    lane.closed.length = 0
+    await load.make(records)
+    const { hashing, journal, pairs } = await load.limit(maxWriteRows)
+    const spent = await measure(settleNext)
     const limit = hashing.cpuSeconds + journal.cpuSeconds
     return {
       cpu: limit / spent.cpuSeconds,
@@ -77,19 +77,24 @@ export async function openWriter(setting: WriterSetting): Promise<Rounds & { set
       hashingMicros: (hashing.cpuSeconds / records) * 1e6,
       bareJournalMicros: (journal.cpuSeconds / records) * 1e6,
       cpuMicros: (spent.cpuSeconds / records) * 1e6,
-      hashesPerSecond: calls.reduce((sum, count) => sum + count, 0) / hashing.wallSeconds,
+      hashesPerSecond: pairs / hashing.wallSeconds,
       residentMb: process.memoryUsage.rss() / 1e6,
     }
   }
-  return { settle, round, [Symbol.asyncDispose]: () => lane[Symbol.asyncDispose]() }
+  const parts = opening.move()
+  return { settle, round, [Symbol.asyncDispose]: () => parts.disposeAsync() }
 }
 
 /** Hands every request to the writer as verification would, with every signature good, and waits for the durable answers. */
-export async function settleAll(stage: SequenceStage, requests: readonly Uint8Array[]): Promise<void> {
-  let next = 0
+export async function settleAll(
+  stage: SequenceStage,
+  requests: Iterable<Uint8Array>,
+  requestRecords = REQUEST_RECORDS,
+): Promise<void> {
+  const left = requests[Symbol.iterator]()
   const feed = async (): Promise<void> => {
-    while (next < requests.length) {
-      const rows = requests[next++]!
+    for (let next = left.next(); !next.done; next = left.next()) {
+      const rows = next.value
       const work = stage.enqueue(rows, rows.length / SIGNED_RECORD_BYTES)
       work.verdicts.fill(1)
       work.verified()
@@ -100,14 +105,6 @@ export async function settleAll(stage: SequenceStage, requests: readonly Uint8Ar
       }
     }
   }
-  const waiting = Math.ceil((WAITING * SIGNED_RECORD_BYTES) / requests[0]!.length)
+  const waiting = Math.ceil(WAITING / requestRecords)
   await Promise.all(Array.from({ length: waiting }, feed))
-}
-
-let scatter = 0
-
-/** EVSEs all over the tree, none twice before all have been: a multiplicative step that is coprime to their number. */
-export function* scattered(evses: number, count: number): Iterable<number> {
-  const step = 619_763
-  for (let i = 0; i < count; i++) yield (scatter++ * step) % evses
 }

@@ -13,7 +13,7 @@ import type { RecordSink } from '../sequencer/submission.ts'
 import { verifyMetrics } from '../sequencer/verify/metrics.ts'
 import { VerifyPool } from '../sequencer/verify/pool.ts'
 import { defaults, type LocalLane, openLocalLane } from './localLane.ts'
-import type { Target } from './loadProtocol.ts'
+import type { Target } from './loadProcess.ts'
 import { LANE, type Workload } from './workload.ts'
 import { Scheme } from '../protocol/scheme.ts'
 

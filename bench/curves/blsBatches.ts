@@ -5,7 +5,8 @@ import type { BenchOptions, Rounds } from '../benchmark.ts'
 import { prepared, verifyAll } from '../bls.ts'
 import { defaults } from '../localLane.ts'
 import { measure } from '../measure.ts'
-import { LANE, NOW, Workload, inTurn } from '../workload.ts'
+import { inTurn, RecordMaker } from '../recordMaker.ts'
+import { LANE, NOW, Workload } from '../workload.ts'
 import type { Curve } from './curve.ts'
 
 const EVSES = 256
@@ -40,7 +41,9 @@ export const blsBatches: Curve = {
 
 /** The stage alone, its tasks as large as `x` and always full: a job has more rows than that. */
 async function open(x: number, { quick }: BenchOptions): Promise<Rounds> {
-  const workload = new Workload({ evses: EVSES, keys: true, layout: BLS_LAYOUT })
+  const options = { evses: EVSES, keys: true, layout: BLS_LAYOUT }
+  const workload = new Workload(options)
+  const maker = new RecordMaker(options)
   const { domain, rules } = workload
   const count = Math.max(quick ? 64 : 256, x)
   const turn = { next: 0 }
@@ -56,7 +59,7 @@ async function open(x: number, { quick }: BenchOptions): Promise<Rounds> {
     domains: new Map([[LANE, domain]]),
   })
   const round = async (index: number): Promise<Record<string, number>> => {
-    const rows = workload.rows(inTurn(turn, { from: 0, step: 1, end: EVSES }, count), count)
+    const rows = maker.rows(inTurn(turn, { from: 0, step: 1, end: EVSES }, count), count)
     const sets = prepared(workload, rows)
     const verdicts = new Uint8Array(count)
     const stage = () => measure(() => pool.verify({ lane: LANE, rows, count, rules, asOf: NOW, verdicts }))

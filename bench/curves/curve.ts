@@ -1,5 +1,5 @@
 import { type BenchOptions, median, type Rounds, WARM_UPS } from '../benchmark.ts'
-import { HelperProcess } from '../gateway/helperProcess.ts'
+import { HelperProcess } from '../helperProcess.ts'
 import type { PointCalls } from './pointProcess.ts'
 
 /** How something grows: a benchmark at several sizes, each beside its limit. */
@@ -49,7 +49,7 @@ export async function measureCurve(curve: Curve, options: BenchOptions): Promise
   const points: { x: number; process: HelperProcess<PointCalls>; rounds: Record<string, number>[] }[] = []
   for (const x of curve.x.values) {
     const file = new URL('./pointProcess.ts', import.meta.url)
-    const process = opened.use(new HelperProcess<PointCalls>(file, ['--expose-gc']))
+    const process = opened.use(new HelperProcess<PointCalls>(file))
     await process.ask('open', curve.name, x, options)
     opened.defer(() => process.ask('close'))
     points.push({ x, process, rounds: [] })

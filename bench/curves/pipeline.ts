@@ -1,4 +1,5 @@
-import { openP256, REQUEST_RECORDS } from '../p256.ts'
+import { REQUEST_RECORDS } from '../feeder.ts'
+import { openP256 } from '../p256.ts'
 import { LIBP2P_MAX_STREAM_REQUESTS } from '../../sequencer/limits.ts'
 import type { Curve, Panel } from './curve.ts'
 

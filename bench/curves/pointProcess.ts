@@ -1,5 +1,5 @@
 import type { BenchOptions, Rounds } from '../benchmark.ts'
-import { serveCalls } from '../gateway/helperProcess.ts'
+import { serveCalls } from '../helperProcess.ts'
 import { curves } from './curves.ts'
 
 // One point of a curve.

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import mqtt, { type MqttClient } from 'mqtt'
 import { listenOnLoopback } from '../../devnet/loopback.ts'
 import { createRpcServer } from '../../gateway/ocpp/rpc.ts'
-import { serveCalls } from './helperProcess.ts'
+import { serveCalls } from '../helperProcess.ts'
 
 // The limit: an OCPP server with the same strict validation that answers and does nothing else, and a client of the broker that sends back
 // what it gets.

@@ -3,7 +3,7 @@ import mqtt, { type MqttClient } from 'mqtt'
 import { type MqttAgent, openMqttAgent } from '../../evse/mqtt/mqttAgent.ts'
 import { silentLogger } from '../../runtime/log.ts'
 import { ECHO_TOPIC, ECHOED_TOPIC, sendAtOnce } from './bareProcess.ts'
-import { serveCalls } from './helperProcess.ts'
+import { serveCalls } from '../helperProcess.ts'
 
 // EVSEs that send telemetry many times a second and obey commands, each with a connection of its own to the broker.
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SimulatedStation } from '../../devnet/stations/station.ts'
 import { measure } from '../measure.ts'
-import { serveCalls } from './helperProcess.ts'
+import { serveCalls } from '../helperProcess.ts'
 
 // A thousand charging stations, each with a WebSocket of its own, a car that discharges, and a meter that runs by the real clock.
 

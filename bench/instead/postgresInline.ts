@@ -4,7 +4,8 @@ import { RECORD_MESSAGE_BYTES, writeRecordMessage } from '../../protocol/domain.
 import { RECORD_BYTES } from '../../protocol/limits.ts'
 import { decodeRecord, SIGNED_RECORD_BYTES } from '../../protocol/record.ts'
 import { type Benchmark, type BenchOptions, type BenchResult, medians } from '../benchmark.ts'
-import { inTurn, type Workload } from '../workload.ts'
+import { inTurn, RecordMaker } from '../recordMaker.ts'
+import type { Workload } from '../workload.ts'
 import { postgresPrograms, startPostgres } from './postgresServer.ts'
 import { openRollupSide } from './rollup.ts'
 
@@ -39,10 +40,11 @@ async function run(options: BenchOptions): Promise<BenchResult> {
   const { workload } = rollup
   const pool = new Pool({ connectionString: server.url, max: CONNECTIONS })
   await pool.query(SCHEMA)
-  const keys = Array.from({ length: options.evses }, (_, evse) => keyObject(workload.publicKey(evse)))
+  const keys = Array.from({ length: options.evses }, (_, evse) => keyObject(workload.rules.evseKey(evse)))
+  const maker = new RecordMaker({ evses: options.evses, keys: true })
   const turn = { next: 0 }
   const rowsOf = (count: number): Uint8Array[] => {
-    const rows = workload.rows(inTurn(turn, { from: 0, step: 1, end: options.evses }, count), count)
+    const rows = maker.rows(inTurn(turn, { from: 0, step: 1, end: options.evses }, count), count)
     return Array.from({ length: count }, (_, i) =>
       rows.subarray(i * SIGNED_RECORD_BYTES, (i + 1) * SIGNED_RECORD_BYTES),
     )

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { NOW, signatureOf, splitRows, Workload, inTurn } from '../../bench/workload.ts'
 import { pairsToHash } from '../../bench/bareState.ts'
+import { inTurn, RecordMaker, signatureOf, splitRows } from '../../bench/recordMaker.ts'
+import { NOW, Workload } from '../../bench/workload.ts'
 import { readI32, readU32 } from '../../protocol/bigEndian.ts'
 import { recordMessage } from '../../protocol/domain.ts'
 import { LaneState } from '../../protocol/laneState.ts'
@@ -14,8 +15,9 @@ const EVSES = 5
 const COUNT = 60
 
 function rowsOf(keys: boolean): { workload: Workload; rows: Uint8Array } {
-  const workload = new Workload({ evses: EVSES, keys })
-  return { workload, rows: workload.rows(inTurn({ next: 0 }, { from: 0, step: 1, end: EVSES }, COUNT), COUNT) }
+  const maker = new RecordMaker({ evses: EVSES, keys })
+  const rows = maker.rows(inTurn({ next: 0 }, { from: 0, step: 1, end: EVSES }, COUNT), COUNT)
+  return { workload: new Workload({ evses: EVSES, keys }), rows }
 }
 
 test('every record of a workload settles', () => {
@@ -36,7 +38,7 @@ test('signatures of a workload are real, and noise where they are taken as verif
       const position = workload.rules.evsePosition(readU32(rows, at))
       const record = rows.subarray(at, at + 24)
       const message = recordMessage(workload.domain, record, readI32(position, 0), readI32(position, 4))
-      const key = keys ? parseP256Key(workload.publicKey(readU32(rows, at))) : undefined
+      const key = keys ? parseP256Key(workload.rules.evseKey(readU32(rows, at))) : undefined
       assert.equal(verifyP256(key, message, signatureOf(rows, row)), keys)
     }
   }

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 
-// What plays the fleet, and what it is compared with, are processes of their own, so that their CPU is told apart from the gateway's.
+// What plays a fleet, and what the real thing is compared with, are processes of their own, so that their CPU and memory are told apart.
 
 /** By name: what a helper can be asked. Parameters and answers go by structured clone. */
 export type Calls = Readonly<Record<string, (...parameters: never[]) => Promise<unknown>>>
