@@ -58,13 +58,14 @@ export interface Rounds extends AsyncDisposable {
 
 export const WARM_UPS = 2
 
-/** Runs `round` so often and gathers each named value's median. `WARM_UPS` before, in which code is compiled, are not counted. */
+/** Runs `round` so often and gathers each named value's median. `warmUps` before, in which code is compiled, are not counted. */
 export async function medians(
   rounds: number,
   round: (index: number) => Promise<Record<string, number>>,
+  warmUps = WARM_UPS,
 ): Promise<Record<string, number>> {
-  for (let index = 0; index < WARM_UPS; index++) await round(index)
+  for (let index = 0; index < warmUps; index++) await round(index)
   const all: Record<string, number>[] = []
-  for (let index = 0; index < rounds; index++) all.push(await round(WARM_UPS + index))
+  for (let index = 0; index < rounds; index++) all.push(await round(warmUps + index))
   return Object.fromEntries(Object.keys(all[0]!).map((name) => [name, median(all.map((values) => values[name]!))]))
 }

@@ -41,12 +41,16 @@ function p256(name: string, kind: Target['kind'], aim: number): Benchmark {
   }
 }
 
+/** V8 goes on compiling for some ten rounds, a few seconds of a process that runs for months. */
+const LONG_WARM_UPS = 8
+
 async function run(kind: Target['kind'], options: BenchOptions): Promise<BenchResult> {
   const shape = SHAPES[kind]
   const requestsEach = Math.max(1, Math.round((options.quick ? 8 : 32) / (shape.connections / 4)))
   const { evses } = options
-  await using p256 = await openP256({ ...shape, kind, evses, requestsEach, recordsEach: REQUEST_RECORDS })
-  const { cpu, wall, wallWithoutLoad, ...figures } = await medians(options.rounds, p256.round)
+  const warmUps = options.quick ? WARM_UPS : LONG_WARM_UPS
+  await using p256 = await openP256({ ...shape, kind, evses, requestsEach, recordsEach: REQUEST_RECORDS, warmUps })
+  const { cpu, wall, wallWithoutLoad, ...figures } = await medians(options.rounds, p256.round, warmUps)
   return { ratios: { cpu: cpu!, wall: wall!, wallWithoutLoad: wallWithoutLoad! }, figures, profiled: p256.profiled() }
 }
 
@@ -56,13 +60,15 @@ export interface P256Setting extends Shape {
   /** Of each connection, a round. */
   readonly requestsEach: number
   readonly recordsEach: number
+  /** Rounds that are not profiled. Default: those of every benchmark. */
+  readonly warmUps?: number
   /** That verify, in the pipeline and in the limit. Default: one a core. */
   readonly threads?: number
 }
 
 /** A pipeline and bare loops that take turns, round by round. */
 export async function openP256(setting: P256Setting): Promise<Rounds & { profiled(): Profiled }> {
-  const { kind, evses, connections, inFlight, requestsEach, recordsEach, threads } = setting
+  const { kind, evses, connections, inFlight, requestsEach, recordsEach, threads, warmUps = WARM_UPS } = setting
   await using opening = new AsyncDisposableStack()
   const workload = new Workload({ evses, keys: true })
   const records = requestsEach * connections * recordsEach
@@ -87,7 +93,7 @@ export async function openP256(setting: P256Setting): Promise<Rounds & { profile
     const limit = await bare.run(records)
     const spent = first ?? (await pipeline())
     if (load.settled !== sent) throw new Error(`${load.settled} of ${sent} records settled`)
-    if (index >= WARM_UPS) {
+    if (index >= warmUps) {
       counted += sent
       windows.push(spent)
     }
