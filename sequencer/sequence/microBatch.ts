@@ -71,6 +71,8 @@ export class MicroBatchBuilder {
   }
   readonly #rowBytes: number
   #segment: Segment | undefined
+  /** Rows that follow one another, accepted into the segment and not copied yet: one copy for all of them. */
+  #run: { readonly source: Uint8Array; readonly from: number; to: number } | undefined
   #rowsLeft: number
 
   constructor(book: LaneBook, index: RecordIndex, input: MicroBatchInput, rowsAtMost: number) {
@@ -83,6 +85,7 @@ export class MicroBatchBuilder {
 
   apply(work: VerifiedWork): void {
     for (let row = 0; row < work.count; row++) this.#applyRow(work, row)
+    this.#copyRun()
     this.#rowsLeft -= work.count
   }
 
@@ -178,7 +181,12 @@ export class MicroBatchBuilder {
       count: 0,
     }
     const segment = this.#segment
-    segment.rows.set(rows.subarray(at, at + this.#rowBytes), segment.count++ * this.#rowBytes)
+    if (this.#run?.to !== at) {
+      this.#copyRun()
+      this.#run = { source: rows, from: at, to: at }
+    }
+    this.#run.to += this.#rowBytes
+    segment.count++
     this.#index.add(rows, at, { position, amountMicro, sequence: this.#nextSequence(), row: segment.count - 1 })
     this.#result.accepted++
     writeResult(results, row * RESULT_BYTES, { code: Outcome.SETTLED, position, amountMicro })
@@ -197,9 +205,18 @@ export class MicroBatchBuilder {
     return this.#input.journalLength + this.#result.entries.length + 1
   }
 
+  #copyRun(): void {
+    if (this.#run === undefined) return
+    const { source, from, to } = this.#run
+    const segment = this.#segment!
+    segment.rows.set(source.subarray(from, to), segment.count * this.#rowBytes - (to - from))
+    this.#run = undefined
+  }
+
   #endSegment(): void {
     const segment = this.#segment
     if (segment === undefined) return
+    this.#copyRun()
     this.#segment = undefined
     const open = this.#book.open
     if (open !== undefined) open.lastSequence = this.#nextSequence()
