@@ -16,6 +16,7 @@ const EVSES = 2_000
 
 export const batchBuild: Benchmark = {
   name: 'batch-build',
+  module: import.meta.url,
   title: 'a blob from the journal to commitment and cell proofs, beside node-eth-kzg alone',
   aims: { cpuOverKzg: { atMost: 1.1 } },
   run: ({ rounds, quick }) => run(quick ? Math.min(rounds, 2) : rounds),

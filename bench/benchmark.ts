@@ -29,6 +29,8 @@ export interface Profiled {
 
 export interface Benchmark {
   readonly name: string
+  /** That exports it: all that its process loads. */
+  readonly module: string
   readonly title: string
   /** By the name of a ratio or figure. */
   readonly aims: Readonly<Record<string, Aim>>

@@ -17,6 +17,7 @@ const BARE_BATCH = 256
 
 export const blsHttpBinary: Benchmark = {
   name: 'bls-http-binary',
+  module: import.meta.url,
   title: 'BLS records, http-binary to durable answers, beside bare verifyMultipleAggregateSignatures in batches of 256',
   aims: { cpu: { atLeast: 0.9 } },
   run,

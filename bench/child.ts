@@ -1,9 +1,9 @@
-import type { BenchOptions } from './benchmark.ts'
-import { benchmarks } from './benchmarks.ts'
+import type { Benchmark, BenchOptions, BenchResult } from './benchmark.ts'
 
-// One benchmark in a process of its own: no heap, no compiled code and no threads of another's.
+// One benchmark in a process of its own: no heap, no modules, no compiled code and no threads of another's.
 
 export interface ChildTask {
+  readonly module: string
   readonly name: string
   readonly options: BenchOptions
 }
@@ -13,9 +13,7 @@ const orphaned = (): never => process.exit(1)
 process.once('disconnect', orphaned)
 
 process.once('message', (task: ChildTask) => {
-  const benchmark = benchmarks.find(({ name }) => name === task.name)
-  if (benchmark === undefined) throw new RangeError(`no benchmark ${task.name}`)
-  benchmark.run(task.options).then(
+  run(task).then(
     (result) => {
       process.off('disconnect', orphaned)
       process.send!(result)
@@ -27,3 +25,10 @@ process.once('message', (task: ChildTask) => {
     },
   )
 })
+
+async function run({ module, name, options }: ChildTask): Promise<BenchResult> {
+  const exported = Object.values((await import(module)) as Record<string, Partial<Benchmark>>)
+  const benchmark = exported.find((value) => value.name === name && value.run !== undefined)
+  if (benchmark === undefined) throw new RangeError(`no benchmark ${name} in ${module}`)
+  return await benchmark.run!(options)
+}

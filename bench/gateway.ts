@@ -21,6 +21,7 @@ const QUICK_STATIONS = 100
 
 export const gateway: Benchmark = {
   name: 'gateway',
+  module: import.meta.url,
   title: 'one gateway with all its stations and EVSEs connected, beside a bare OCPP server and a bare MQTT echo',
   aims: { staleP99Ms: { atMost: 100 }, hotP99Ms: { atMost: 100 } },
   run,

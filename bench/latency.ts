@@ -17,6 +17,7 @@ const SLAB_ROWS = 256
 
 export const latency: Benchmark = {
   name: 'latency',
+  module: import.meta.url,
   title: 'durable answers over libp2p at half and at full load, and how long the event loop is held',
   aims: {
     halfP99Ms: { atMost: 50 },

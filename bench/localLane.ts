@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { letHeapGrow } from '../runtime/heapGrowth.ts'
 import { silentLogger } from '../runtime/log.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import type { ClosedBatch } from '../sequencer/closedBatch.ts'
@@ -38,6 +39,7 @@ export async function openLocalLane(
   workload: Workload,
   options: { maxBatchRows: number; maxWriteRows?: number; snapshots?: (folder: string) => SnapshotKeeper },
 ): Promise<LocalLane> {
+  letHeapGrow()
   const folder = await mkdtemp(join(tmpdir(), 'backfeed-bench-'))
   const database = await openDatabase(folder, OWNER)
   const journal = await LaneJournal.open(database, { lane: LANE, layout: workload.rules.layout })

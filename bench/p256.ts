@@ -35,6 +35,7 @@ export const p256HttpJson = p256('p256-http-json', 'http-json', 0.85)
 function p256(name: string, kind: Target['kind'], aim: number): Benchmark {
   return {
     name,
+    module: import.meta.url,
     title: `P-256 records, ${kind} frames to durable answers, beside bare crypto.verify on all cores`,
     aims: { cpu: { atLeast: aim } },
     run: (options) => run(kind, options),

@@ -21,6 +21,7 @@ const WAITING = 16
 
 export const proverReplay: Benchmark = {
   name: 'prover-replay',
+  module: import.meta.url,
   title: "a prover's re-execution, signatures included, beside the sequencer at the same records without a wire",
   aims: { cpuOfSequencer: { atLeast: 1 }, wallOfSequencer: { atLeast: 1 } },
   run,

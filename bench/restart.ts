@@ -14,6 +14,7 @@ const EVSES = 10_000
 
 export const restart: Benchmark = {
   name: 'restart',
+  module: import.meta.url,
   title:
     'a lane from its journal: every record settled and every root computed again, beside reading and hashing alone',
   aims: { recordsPerCpuSecond: { atLeast: 200_000 } },

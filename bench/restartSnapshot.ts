@@ -21,6 +21,7 @@ const EVERY_ROWS = 900_000
 
 export const restartSnapshot: Benchmark = {
   name: 'restart-snapshot',
+  module: import.meta.url,
   title: 'a lane with ten million records in its journal from its snapshot, beside reading the snapshot’s file',
   aims: { seconds: { atMost: 10 } },
   run,

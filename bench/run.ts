@@ -45,7 +45,7 @@ export async function runBench(run: BenchRun): Promise<Record<string, BenchResul
       continue
     }
     const seen = new Set(run.profile === undefined || !existsSync(run.profile) ? [] : profilesIn(run.profile))
-    const result = await runAlone(benchmark.name, run)
+    const result = await runAlone(benchmark, run)
     results[benchmark.name] = result
     for (const line of lines(benchmark, result, baseline[benchmark.name] ?? {})) run.print(line)
     if (run.profile === undefined) continue
@@ -90,7 +90,7 @@ export function chosenBy({ only, curvesOnly }: Pick<BenchRun, 'only' | 'curvesOn
   }
 }
 
-async function runAlone(name: string, run: BenchRun): Promise<BenchResult> {
+async function runAlone({ name, module }: Benchmark, run: BenchRun): Promise<BenchResult> {
   const { rounds, evses, quick, profile } = run
   const execArgv = profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile]
   const child: ChildProcess = fork(new URL('./child.ts', import.meta.url), {
@@ -100,7 +100,7 @@ async function runAlone(name: string, run: BenchRun): Promise<BenchResult> {
   child.once('message', (message) => {
     result = message as BenchResult
   })
-  child.send({ name, options: { rounds, evses, quick } } satisfies ChildTask)
+  child.send({ module, name, options: { rounds, evses, quick } } satisfies ChildTask)
   const [code] = (await once(child, 'exit')) as [number | null]
   if (result === undefined) throw new Error(`benchmark ${name} ended with ${code}`)
   return result

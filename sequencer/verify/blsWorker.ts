@@ -29,19 +29,20 @@ const groups = new GroupCheck<Candidate>({
 
 /** Piscina's task: verdict bytes 1 or 0 for the slab's rows. A good signature that came compressed lies there uncompressed afterwards. */
 export default function verifySlab(task: VerifyTask): void {
-  const { rows, verdicts } = slabs
+  const { rows, evses, verdicts } = slabs
   const domain = setup.domains[task.domain]!
   const firstRow = task.slab * setup.shape.rowsPerSlab
   const candidates: Candidate[] = []
   for (let row = firstRow; row < firstRow + task.count; row++) {
     verdicts[row] = 0
-    const at = row * shape.bytes
+    const [at, keyAt] = [row * shape.bytes, row * shape.evseBytes]
     const sig = parseSignature(rows.subarray(at + ROW_SIGNATURE, at + ROW_SIGNATURE + shape.signatureBytes))
     if (sig === undefined) continue
-    const pk = keys.get(task.domain, readU32(rows, at), rows, at + shape.keyAt)
+    const pk = keys.get(task.domain, readU32(rows, at), evses, keyAt)
     if (pk === undefined) continue
     const msg = messages[row - firstRow]!
-    writeRecordMessage(msg, { domain, record: rows, recordAt: at, position: rows, positionAt: at + shape.placeAt })
+    const positionAt = keyAt + shape.keyBytes
+    writeRecordMessage(msg, { domain, record: rows, recordAt: at, position: evses, positionAt })
     candidates.push({ row, msg, pk, sig })
   }
   groups.run(candidates, ({ row, sig }) => {

@@ -15,14 +15,16 @@ const signature = new Uint8Array(shape.signatureBytes)
 
 /** Piscina's task: verdict bytes 1 or 0 for the slab's rows. */
 export default function verifySlab(task: VerifyTask): void {
-  const { rows, verdicts } = slabs
+  const { rows, evses, verdicts } = slabs
   const domain = setup.domains[task.domain]!
   const firstRow = task.slab * setup.shape.rowsPerSlab
   for (let row = firstRow; row < firstRow + task.count; row++) {
     const at = row * shape.bytes
-    writeRecordMessage(message, { domain, record: rows, recordAt: at, position: rows, positionAt: at + shape.placeAt })
+    const keyAt = row * shape.evseBytes
+    const positionAt = keyAt + shape.keyBytes
+    writeRecordMessage(message, { domain, record: rows, recordAt: at, position: evses, positionAt })
     for (let i = 0; i < signature.length; i++) signature[i] = rows[at + ROW_SIGNATURE + i]!
-    const key = keys.get(task.domain, readU32(rows, at), rows, at + shape.keyAt)
+    const key = keys.get(task.domain, readU32(rows, at), evses, keyAt)
     verdicts[row] = verifyP256(key, message, signature) ? 1 : 0
   }
 }

@@ -75,6 +75,8 @@ export class VerifyPool implements Verifier {
   readonly #owners: (Pending | undefined)[]
   readonly #ownerRow: Uint32Array
   readonly #gatherWhile: number
+  /** Rows that lie side by side in their job and in a slab, laid out and not copied yet: one copy for all of them. */
+  #run: { readonly job: VerifyJob; readonly row: number; readonly place: number; count: number } | undefined
   #underWay = 0
   #isDue = false
   #timer: NodeJS.Timeout | undefined
@@ -126,6 +128,7 @@ export class VerifyPool implements Verifier {
         if (verdict === Verdict.GOOD) this.#lay(pending, row, domain)
         else job.verdicts[row] = verdict
       }
+      this.#copyRun()
       this.#done(pending)
     })
   }
@@ -144,19 +147,21 @@ export class VerifyPool implements Verifier {
     const place = filling.slab * this.#settings.rowsPerSlab + filling.count++
     const { job } = pending
     const { rowBytes, keyBytes, evseDescriptorBytes } = this.#settings.layout
-    const { rows, shape } = this.#slabs
+    const { evses, shape } = this.#slabs
     const { descriptors } = job.rules.evses
-    const from = row * rowBytes
-    const at = place * shape.row.bytes
-    const keyAt = at + shape.row.keyAt
-    const placeAt = at + shape.row.placeAt
-    const descriptorAt = readU32(job.rows, from) * evseDescriptorBytes
+    const keyAt = place * shape.row.evseBytes
+    const placeAt = keyAt + keyBytes
+    const descriptorAt = readU32(job.rows, row * rowBytes) * evseDescriptorBytes
     const positionAt = descriptorAt + keyBytes + EVSE_POSITION_AT
     // Byte by byte: a view made for `set` costs more than so few bytes take, and is garbage a record.
-    const { rows: source } = job
-    for (let i = 0; i < rowBytes; i++) rows[at + i] = source[from + i]!
-    for (let i = 0; i < keyBytes; i++) rows[keyAt + i] = descriptors[descriptorAt + i]!
-    for (let i = 0; i < PLACE_BYTES; i++) rows[placeAt + i] = descriptors[positionAt + i]!
+    for (let i = 0; i < keyBytes; i++) evses[keyAt + i] = descriptors[descriptorAt + i]!
+    for (let i = 0; i < PLACE_BYTES; i++) evses[placeAt + i] = descriptors[positionAt + i]!
+    const run = this.#run
+    if (run?.job === job && run.row + run.count === row && run.place + run.count === place) run.count++
+    else {
+      this.#copyRun()
+      this.#run = { job, row, place, count: 1 }
+    }
     this.#owners[place] = pending
     this.#ownerRow[place] = row
     pending.left++
@@ -164,6 +169,14 @@ export class VerifyPool implements Verifier {
       this.#filling.delete(domain)
       this.#dispatch(filling)
     }
+  }
+
+  #copyRun(): void {
+    if (this.#run === undefined) return
+    const { job, row, place, count } = this.#run
+    const { rowBytes } = this.#settings.layout
+    this.#slabs.rows.set(job.rows.subarray(row * rowBytes, (row + count) * rowBytes), place * rowBytes)
+    this.#run = undefined
   }
 
   #begin(domain: number): Filling {
@@ -190,6 +203,7 @@ export class VerifyPool implements Verifier {
   }
 
   #dispatch({ slab, count, domain }: Filling): void {
+    this.#copyRun()
     const startedAt = performance.now()
     this.#underWay++
     this.#pool.run({ slab, count, domain }).then(

@@ -1,26 +1,25 @@
 import { RECORD_BYTES } from '../../protocol/limits.ts'
 import type { SchemeLayout } from '../../protocol/scheme.ts'
 
-// Memory shared with the workers: slabs of rows, then one verdict byte a row. A task names a slab and how many rows; nothing is
-// copied or cloned. The key travels in the row, so that workers need no registry.
+// Memory shared with the workers: slabs of rows, then of each row's EVSE, then one verdict byte a row. A task names a slab and how many
+// rows; nothing is copied or cloned. The key travels with the row, so that workers need no registry.
 //
-//   row: record 24 | signature 64 or 192 | key 64 or 128 | lat i32 ‖ lon i32
+//   row: record 24 | signature 64 or 192
+//   EVSE: key 64 or 128 | lat i32 ‖ lon i32
 
 export const ROW_SIGNATURE = RECORD_BYTES
 export const PLACE_BYTES = 8
 
-/** Where things lie in a slab's row. */
+/** What a row takes, and its EVSE: the key, then the place. */
 export interface RowShape {
   readonly signatureBytes: number
-  readonly keyAt: number
-  readonly keyBytes: number
-  readonly placeAt: number
   readonly bytes: number
+  readonly keyBytes: number
+  readonly evseBytes: number
 }
 
 export function rowShape({ signatureBytes, rowBytes, keyBytes }: SchemeLayout): RowShape {
-  const placeAt = rowBytes + keyBytes
-  return { signatureBytes, keyAt: rowBytes, keyBytes, placeAt, bytes: placeAt + PLACE_BYTES }
+  return { signatureBytes, bytes: rowBytes, keyBytes, evseBytes: keyBytes + PLACE_BYTES }
 }
 
 export interface SlabShape {
@@ -33,20 +32,24 @@ export interface Slabs {
   readonly shape: SlabShape
   readonly memory: SharedArrayBuffer
   readonly rows: Uint8Array
+  readonly evses: Uint8Array
   readonly verdicts: Uint8Array
 }
 
 export function allocateSlabs(shape: SlabShape): Slabs {
-  return viewSlabs(new SharedArrayBuffer(shape.slabs * shape.rowsPerSlab * (shape.row.bytes + 1)), shape)
+  const { bytes, evseBytes } = shape.row
+  return viewSlabs(new SharedArrayBuffer(shape.slabs * shape.rowsPerSlab * (bytes + evseBytes + 1)), shape)
 }
 
 export function viewSlabs(memory: SharedArrayBuffer, shape: SlabShape): Slabs {
   const rowCount = shape.slabs * shape.rowsPerSlab
+  const [rowsEnd, evsesEnd] = [rowCount * shape.row.bytes, rowCount * (shape.row.bytes + shape.row.evseBytes)]
   return {
     shape,
     memory,
-    rows: new Uint8Array(memory, 0, rowCount * shape.row.bytes),
-    verdicts: new Uint8Array(memory, rowCount * shape.row.bytes, rowCount),
+    rows: new Uint8Array(memory, 0, rowsEnd),
+    evses: new Uint8Array(memory, rowsEnd, evsesEnd - rowsEnd),
+    verdicts: new Uint8Array(memory, evsesEnd, rowCount),
   }
 }
 
