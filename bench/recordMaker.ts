@@ -74,7 +74,7 @@ export function* scattered(evses: number, count: number): Iterable<number> {
 
 export function splitRows(rows: Uint8Array, rowsEach: number, rowBytes = P256_LAYOUT.rowBytes): Uint8Array[] {
   const bytes = rowsEach * rowBytes
-  return Array.from({ length: Math.ceil(rows.length / bytes) }, (_, i) => rows.slice(i * bytes, (i + 1) * bytes))
+  return Array.from({ length: Math.ceil(rows.length / bytes) }, (_, i) => rows.subarray(i * bytes, (i + 1) * bytes))
 }
 
 export const signatureOf = (rows: Uint8Array, row: number): Uint8Array =>

@@ -55,14 +55,14 @@ export async function openWriter(setting: WriterSetting): Promise<Rounds & { set
   const requestRecords = Math.min(REQUEST_RECORDS, maxWriteRows)
   const settle = async (count: number): Promise<void> => {
     await load.make(count)
-    await settleAll(lane.stage, load.requests(requestRecords), requestRecords)
+    await settleAll(lane.stage, load.requests(requestRecords))
     lane.closed.length = 0
   }
   const round = async (): Promise<Record<string, number>> => {
     await load.make(records)
     const { hashing, journal, pairs } = await load.limit(maxWriteRows)
     const requests = load.requests(requestRecords)
-    const spent = await measure(() => settleAll(lane.stage, requests, requestRecords))
+    const spent = await measure(() => settleAll(lane.stage, requests))
     lane.closed.length = 0
     const limit = hashing.cpuSeconds + journal.cpuSeconds
     return {
@@ -85,11 +85,7 @@ export async function openWriter(setting: WriterSetting): Promise<Rounds & { set
 }
 
 /** Hands every request to the writer as verification would, with every signature good, and waits for the durable answers. */
-export async function settleAll(
-  stage: SequenceStage,
-  requests: readonly Uint8Array[],
-  requestRecords = REQUEST_RECORDS,
-): Promise<void> {
+export async function settleAll(stage: SequenceStage, requests: readonly Uint8Array[]): Promise<void> {
   let next = 0
   const feed = async (): Promise<void> => {
     while (next < requests.length) {
@@ -104,6 +100,6 @@ export async function settleAll(
       }
     }
   }
-  const waiting = Math.ceil(WAITING / requestRecords)
+  const waiting = Math.ceil((WAITING * SIGNED_RECORD_BYTES) / requests[0]!.length)
   await Promise.all(Array.from({ length: waiting }, feed))
 }

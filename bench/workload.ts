@@ -39,21 +39,19 @@ export class Workload {
   readonly rules: LaneRules
   readonly domain = BENCH_DOMAIN
   readonly evses: number
-  readonly keys: boolean
 
   constructor({ evses, keys, layout = P256_LAYOUT }: WorkloadOptions) {
     this.evses = evses
-    this.keys = keys
     this.rules = new LaneRules(layout)
-    this.#register()
+    this.#register(keys)
   }
 
   get layout(): SchemeLayout {
     return this.rules.layout
   }
 
-  #register(): void {
-    const { rules, keys, layout } = this
+  #register(keys: boolean): void {
+    const { rules, layout } = this
     const keyOf = (slot: number) => (keys ? seededPublicKey(layout, slot) : new Uint8Array(layout.keyBytes))
     for (let firstSlot = 0; firstSlot < this.evses; firstSlot += SLOTS_AT_ONCE) {
       const slots = Array.from({ length: Math.min(SLOTS_AT_ONCE, this.evses - firstSlot) }, (_, i) => firstSlot + i)

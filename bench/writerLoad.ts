@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { SIGNED_RECORD_BYTES } from '../protocol/record.ts'
 import { HelperProcess } from './helperProcess.ts'
+import { splitRows } from './recordMaker.ts'
 import type { WriterLimit, WriterLoadCalls } from './writerLoadProcess.ts'
 
 /** Makes records for a writer, and does what its limit does with them, in a process of its own (writerLoadProcess.ts): neither is the writer's memory. */
@@ -34,9 +34,7 @@ export class WriterLoad implements AsyncDisposable {
 
   /** The records made last. */
   requests(recordsEach: number): Uint8Array[] {
-    const rows = readFileSync(this.#file)
-    const bytes = recordsEach * SIGNED_RECORD_BYTES
-    return Array.from({ length: Math.ceil(rows.length / bytes) }, (_, i) => rows.subarray(i * bytes, (i + 1) * bytes))
+    return splitRows(readFileSync(this.#file), recordsEach)
   }
 
   [Symbol.asyncDispose](): Promise<void> {

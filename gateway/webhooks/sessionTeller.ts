@@ -177,11 +177,10 @@ export class SessionTeller {
 
   #run(): Promise<void> {
     if (this.#isStopped || this.#timer !== undefined) return Promise.resolve()
-    return this.#runner.wake()
+    return this.#runner.wake() // a little later: answers of one request, and what one write decided, are looked at together
   }
 
   async #runAll(): Promise<void> {
-    // Answers of one request, and what one write decided, are looked at together.
     try {
       while (this.#answers.length > 0 || this.#changed.size > 0) {
         if (this.#answers.length > 0) await this.#takeAnswers()

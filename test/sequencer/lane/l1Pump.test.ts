@@ -7,7 +7,7 @@ import { L1Pump } from '../../../sequencer/lane/l1Pump.ts'
 
 const block: BlockRef = { number: 1n, hash: '0x01', parentHash: '0x00', timestamp: 1 }
 
-/** A pump that nothing asks but the test; `held`: what its looks wait for. */
+/** A pump that nothing asks but the test. */
 function openPump(onLook: () => Promise<void>): { pump: L1Pump; faults: unknown[] } {
   const faults: unknown[] = []
   const pump = new L1Pump({
